@@ -1,0 +1,61 @@
+"""The reference point Rc: what charging, commands and sweepers may ask of the money.
+
+One `charge` is one CCR. Nothing here knows Diameter, tariffs or Redis.
+
+Exceptions:
+    LedgerError
+      LedgerUnavailable   the store did not answer and it is certain that nothing was done
+      OutcomeUnknown      the call may or may not have been applied; only its repeat settles it
+"""
+
+from typing import Protocol
+
+from ocs.model import (
+    AccountId,
+    Balance,
+    ChargeOutcome,
+    ChargePlan,
+    OpenSession,
+    Partition,
+    Posting,
+    PostOutcome,
+    Subscriber,
+)
+
+
+class LedgerError(Exception):
+    """The ledger could not say what became of a call."""
+
+
+class LedgerUnavailable(LedgerError):
+    """Nothing was done: the store is away, loading, or refused the call before it began."""
+
+
+class OutcomeUnknown(LedgerError):
+    """The call was sent and not answered in time, nor was its repeat."""
+
+
+class Ledger(Protocol):
+    """The only place that changes money."""
+
+    async def charge(self, plan: ChargePlan) -> ChargeOutcome:
+        """Settle, release and reserve all charges of one CCR, exactly once per key."""
+
+    async def post(self, posting: Posting) -> PostOutcome:
+        """Apply one movement under its idempotency key."""
+
+    async def expire(self, session: OpenSession, reason: str) -> bool:
+        """Release everything the session holds and close it, leaving a tombstone of 24 h.
+
+        With reason "supervision" it is closed only if its deadline has passed by the store's clock.
+        Returns False when there was nothing (more) to close.
+        """
+
+    async def put(self, subscriber: Subscriber) -> Subscriber | None:
+        """Store subscriber data if `subscriber.version` is the stored one (0: not there yet).
+
+        Returns the stored snapshot with its new version, or None when the version was another.
+        """
+
+    async def balance(self, account_id: AccountId, partition: Partition) -> Balance | None:
+        """The account's amounts, or None when there is no such account."""

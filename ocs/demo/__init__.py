@@ -1,0 +1,1 @@
+"""Demonstrations that play network elements against a server and verify what they see."""

@@ -1,0 +1,1 @@
+"""Connecting to the store, checking it, and the embedded server."""
