@@ -1,0 +1,43 @@
+--[[ Close a session from our side, or mark it to be refused at its next request.
+
+  KEYS[1]  account   hash    {partition}:acct:<id>
+  KEYS[2]  session   hash    {partition}:sess:<digest of Session-Id>
+  KEYS[3]  answers   hash    {partition}:answers:<digest of Session-Id>
+  KEYS[4]  open      hash    {partition}:open:<account>
+  KEYS[5]  due       zset    {partition}:due
+  KEYS[6]  ledger    stream  {partition}:ledger
+  ARGV[1]  now_ms    integer, UTC milliseconds; 0 = the store's own TIME (always, outside tests)
+  ARGV[2]  reason    supervision (only when its deadline has passed), cut (mark only), or another
+  ARGV[3]  session_id   ARGV[4] account id   ARGV[5] actor
+
+  Returns {status, ...}
+    expired   all was released; a tombstone stays
+    marked    the next request will be refused
+    early     its deadline has not passed
+    gone      no such session is open
+]]
+
+local function expire(KEYS, ARGV)
+  local now = now_of(ARGV[1])
+  local session = hash_of(KEYS[2])
+  if session.state ~= 'open' then
+    redis.call('ZREM', KEYS[5], ARGV[3])
+    redis.call('HDEL', KEYS[4], ARGV[3])
+    return {'gone'}
+  end
+  if ARGV[2] == 'cut' then
+    redis.call('HSET', KEYS[2], 'cut', '1')
+    return {'marked'}
+  end
+  if ARGV[2] == 'supervision' and tonumber(session.deadline) > now then return {'early'} end
+  local account = account_of(KEYS[1])
+  if not account then return redis.error_reply('NOACCOUNT the session has no account') end
+
+  -- Nothing below may fail.
+  account.id = ARGV[4]
+  local entry = {kind = 'release', session = ARGV[3], actor = ARGV[5], reason = ARGV[2]}
+  release_all(session, KEYS[2], account, KEYS[6], entry)
+  local keys = {session = KEYS[2], answers = KEYS[3], open = KEYS[4], due = KEYS[5]}
+  bury(keys, ARGV[3], 'expired')
+  return {'expired'}
+end

@@ -1,0 +1,159 @@
+"""Plain reads for people and sweepers: entries of an account, open and due sessions."""
+
+from collections.abc import Mapping, Sequence
+
+from redis.asyncio import Redis
+
+from ocs.abmf import keys
+from ocs.abmf.encoding import decode_context, raw
+from ocs.model import (
+    AccountId,
+    Balance,
+    LedgerEntry,
+    OpenSession,
+    Partition,
+    Subscriber,
+    UtcMillis,
+)
+
+
+class Records:
+    """Reads of what the ledger wrote; never on the path of a CCR."""
+
+    def __init__(self, client: Redis, partitions: int) -> None:
+        self._client = client
+        self._partitions = partitions
+
+    async def entries(
+        self, account_id: AccountId, partition: Partition, limit: int
+    ) -> list[LedgerEntry]:
+        """The newest `limit` entries of an account, newest first, by their `prev` links."""
+        newest = await self._client.hget(keys.account(partition, account_id), "last")
+        entry_id = raw(newest or b"")
+        found: list[LedgerEntry] = []
+        while entry_id and len(found) < limit:
+            rows = await self._client.xrange(keys.ledger(partition), entry_id, entry_id)
+            if not rows:
+                break  # older than what the stream still holds
+            entry = read_entry(raw(rows[0][0]), as_row(rows[0][1]))
+            found.append(entry)
+            entry_id = entry.previous.encode()
+        return found
+
+    async def session(self, session_id: bytes) -> OpenSession | None:
+        """The open session with this id."""
+        name = keys.digest(session_id)
+        where = await self._client.get(keys.route(name, self._partitions))
+        if where is None:
+            return None
+        partition = Partition(int(where.split()[0]))
+        found = await read_sessions(self._client, partition, [session_id])
+        return found[0] if found else None
+
+    async def sessions_of(self, subscriber: Subscriber) -> list[OpenSession]:
+        """The open sessions that a subscriber's account pays for."""
+        key = keys.open_sessions(subscriber.partition, subscriber.account_id)
+        return await read_sessions(
+            self._client,
+            subscriber.partition,
+            [raw(each) for each in await self._client.hkeys(key)],
+        )
+
+    async def open_sessions(self) -> list[OpenSession]:
+        """Every open session of every partition."""
+        return await self._by_deadline("+inf", -1)
+
+    async def due(self, limit: int) -> list[OpenSession]:
+        """Sessions whose deadline has passed by the store's clock, at most `limit`."""
+        seconds, micros = await self._client.time()
+        return (await self._by_deadline(str(seconds * 1000 + micros // 1000), limit))[:limit]
+
+    async def _by_deadline(self, until: str, limit: int) -> list[OpenSession]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for partition in range(self._partitions):
+                pipeline.zrangebyscore(keys.due(partition), "-inf", until, start=0, num=limit)
+            names = await pipeline.execute()
+        found: list[OpenSession] = []
+        for partition, members in enumerate(names):
+            if members:
+                found += await read_sessions(self._client, Partition(partition), members)
+        return found
+
+
+async def read_sessions(
+    client: Redis, partition: Partition, session_ids: Sequence[bytes]
+) -> list[OpenSession]:
+    """Those of `session_ids` that are open, in one round trip."""
+    if not session_ids:
+        return []
+    async with client.pipeline(transaction=False) as pipeline:
+        for each in session_ids:
+            pipeline.hgetall(keys.session(partition, keys.digest(each)))
+        rows = await pipeline.execute()
+    return [read_session(partition, row) for row in rows if row.get(b"state") == b"open"]
+
+
+def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSession:
+    """One session hash."""
+    held = [int(value) for name, value in row.items() if name.startswith(b"r:")]
+    waits = [value == b"1" for name, value in row.items() if name.startswith(b"w:")]
+    return OpenSession(
+        session_id=row[b"id"],
+        account_id=AccountId(row[b"account"].decode()),
+        partition=partition,
+        origin_host=row[b"host"].decode(),
+        origin_realm=row[b"realm"].decode(),
+        peer=row[b"peer"].decode(),
+        owner=row[b"owner"].decode(),
+        is_waiting=any(waits),
+        is_cut=b"cut" in row,
+        reserved=sum(held),
+        started=UtcMillis(int(row[b"started"])),
+        deadline=UtcMillis(int(row[b"deadline"])),
+        service=decode_context(row[b"context"]).service,
+    )
+
+
+def as_row(fields: object) -> dict[bytes, bytes]:
+    """Fields of a stream entry."""
+    pairs = fields.items() if isinstance(fields, dict) else ()
+    return {raw(name): raw(value) for name, value in pairs}
+
+
+def read_entry(entry_id: bytes, row: Mapping[bytes, bytes]) -> LedgerEntry:
+    """One entry of the stream."""
+
+    def text(name: str) -> str:
+        return row.get(name.encode(), b"").decode(errors="backslashreplace")
+
+    def number(name: str) -> int:
+        return int(row.get(name.encode(), b"0"))
+
+    balance, reserved = number("after_balance"), number("after_reserved")
+    return LedgerEntry(
+        entry_id=entry_id.decode(),
+        sequence=number("seq"),
+        previous=text("prev"),
+        account_id=AccountId(text("account")),
+        kind=text("kind"),
+        at=UtcMillis(int(entry_id.split(b"-")[0])),
+        actor=text("actor"),
+        reason=text("reason"),
+        session_id=row.get(b"session", b""),
+        request=text("request"),
+        key=text("key"),
+        units=number("units"),
+        granted=number("granted"),
+        credited=number("credited"),
+        spent=number("spent"),
+        reserved=number("reserved"),
+        written_off=number("written_off"),
+        after=Balance(
+            credited=number("after_credited"),
+            available=balance - reserved,
+            reserved=reserved,
+            spent=number("after_spent"),
+            written_off=number("after_written_off"),
+            sequence=number("seq"),
+        ),
+    )

@@ -1,0 +1,307 @@
+"""The ledger on Redis: one function call for each request, those of one loop tick in one pipeline.
+
+Rules: a money call without an answer is unknown, not failed; the same idempotent call is sent once more,
+and only its answer, or the end of the time allowed, settles it. The client given must not retry by
+itself. Nothing here knows tariffs or Diameter.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from redis.asyncio import Redis
+from redis.exceptions import (
+    BusyLoadingError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
+from redis.exceptions import (
+    TimeoutError as RedisTimeoutError,
+)
+
+from ocs.abmf import keys
+from ocs.abmf.encoding import decode_subscriber, encode_subscriber, raw
+from ocs.abmf.ledger import LedgerUnavailable, OutcomeUnknown
+from ocs.abmf.library import Library
+from ocs.abmf.records import read_sessions
+from ocs.model import (
+    AccountId,
+    Balance,
+    ChargeOutcome,
+    ChargePlan,
+    ChargeResult,
+    ChargeStatus,
+    OpenSession,
+    OutcomeStatus,
+    Partition,
+    Posting,
+    PostOutcome,
+    PostStatus,
+    RequestType,
+    Subscriber,
+    invariant,
+)
+
+Argument = bytes | str | int
+Command = tuple[Argument, ...]
+
+#: How long the route of an ended session leads to its tombstone.
+ROUTE_SECONDS = 86_400
+#: Usage and requests are below this; a larger number is refused before it reaches the store.
+UNITS_LIMIT = 2**53
+
+BALANCE_FIELDS = ("credited", "balance", "reserved", "spent", "written_off", "seq")
+
+
+class StoreMetrics(Protocol):
+    """What the ledger counts."""
+
+    def store_call(self, operation: str, seconds: float) -> None: ...
+    def store_error(self, operation: str, error: str) -> None: ...
+
+
+class RedisLedger:
+    """The production Ledger (see ocs.abmf.ledger for what each call promises)."""
+
+    def __init__(
+        self,
+        client: Redis,
+        library: Library,
+        partitions: int = 256,
+        *,
+        deadline_seconds: float = 3.0,
+        metrics: StoreMetrics | None = None,
+        clock: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._client = client
+        self._library = library
+        self._partitions = partitions
+        self._deadline = deadline_seconds
+        self._metrics = metrics
+        self._clock = clock  # 0: the store's own time
+        self._waiting: list[tuple[Command, asyncio.Future[object]]] = []
+        self._flushes: set[asyncio.Task[None]] = set()
+
+    # --- Ledger -----------------------------------------------------------------------------------
+
+    async def charge(self, plan: ChargePlan) -> ChargeOutcome:
+        name = keys.digest(plan.session_id)
+        command = self._charge_command(plan, name)
+        beside: Command | None = None
+        if plan.type is RequestType.INITIAL:
+            where = f"{plan.partition} {plan.account_id}"
+            beside = ("SET", keys.route(name, self._partitions), where)
+        elif plan.type is RequestType.TERMINATION:
+            beside = ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS)
+        return read_outcome(as_list(await self._call("charge", command, beside)))
+
+    async def post(self, posting: Posting) -> PostOutcome:
+        partition, account = posting.partition, posting.account_id
+        content = f"{account}|{posting.kind}|{posting.amount}|{posting.reason}"
+        command: Command = (
+            "FCALL", self._library.post, 4,
+            keys.account(partition, account),
+            keys.posting(partition, f"{account}|{posting.key}"),
+            keys.open_sessions(partition, account),
+            keys.ledger(partition),
+            keys.digest(content.encode()), posting.kind, posting.amount, posting.actor,
+            posting.reason, account,
+        )  # fmt: skip
+        reply = as_list(await self._call("post", command))
+        status = PostStatus(word(reply[0]))
+        if status not in (PostStatus.POSTED, PostStatus.REPLAYED):
+            return PostOutcome(status)
+        balance = await self.balance(account, partition)
+        waiting = as_list(reply[1]) if len(reply) > 1 else []
+        found = await read_sessions(self._client, partition, [raw(each) for each in waiting])
+        return PostOutcome(status, balance or Balance(), tuple(found))
+
+    async def expire(self, session: OpenSession, reason: str, actor: str = "ocs") -> bool:
+        name = keys.digest(session.session_id)
+        partition, account = session.partition, session.account_id
+        command: Command = (
+            "FCALL", self._library.expire, 6,
+            keys.account(partition, account),
+            keys.session(partition, name),
+            keys.answers(partition, name),
+            keys.open_sessions(partition, account),
+            keys.due(partition),
+            keys.ledger(partition),
+            self._clock(), reason, session.session_id, account, actor,
+        )  # fmt: skip
+        beside: Command = ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS)
+        reply = as_list(await self._call("expire", command, None if reason == "cut" else beside))
+        return word(reply[0]) in ("expired", "marked")
+
+    async def put(self, subscriber: Subscriber) -> Subscriber | None:
+        partition, account = subscriber.partition, subscriber.account_id
+        command: Command = (
+            "FCALL", self._library.put, 2,
+            keys.subscriber(partition, account),
+            keys.account(partition, account),
+            subscriber.version, encode_subscriber(subscriber),
+        )  # fmt: skip
+        reply = as_list(await self._call("put", command))
+        if word(reply[0]) == "conflict":
+            return None
+        return replace(subscriber, version=int(raw(reply[1])))
+
+    async def balance(self, account_id: AccountId, partition: Partition) -> Balance | None:
+        command: Command = ("HMGET", keys.account(partition, account_id), *BALANCE_FIELDS)
+        values = as_list(await self._call("balance", command))
+        if values[0] is None:
+            return None
+        credited, balance, reserved, spent, written_off, sequence = (int(raw(v)) for v in values)
+        return Balance(credited, balance - reserved, reserved, spent, written_off, sequence)
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def _charge_command(self, plan: ChargePlan, name: bytes) -> Command:
+        partition, account = plan.partition, plan.account_id
+        command: list[Argument] = [
+            "FCALL", self._library.charge, 7,
+            keys.account(partition, account),
+            keys.subscriber(partition, account),
+            keys.session(partition, name),
+            keys.answers(partition, name),
+            keys.open_sessions(partition, account),
+            keys.due(partition),
+            keys.ledger(partition),
+            self._clock(), plan.type.value, plan.number, plan.content, plan.version, plan.context,
+            plan.reply, int(plan.is_refused_whole), plan.supervision_seconds * 1000,
+            plan.session_id, account, plan.actor, plan.realm, plan.peer, plan.owner,
+            len(plan.charges),
+        ]  # fmt: skip
+        for charge in plan.charges:
+            used = -1 if charge.used is None else charge.used
+            requested = -1 if charge.requested is None else charge.requested
+            invariant(used < UNITS_LIMIT and requested < UNITS_LIMIT, "units stay below 2^53")
+            command += (
+                charge.key, used, requested, charge.refusal.value, charge.rounding.mode.value,
+                charge.rounding.quantum, charge.denominator, len(charge.legs),
+            )  # fmt: skip
+            for leg in charge.legs:
+                command += (leg.start, leg.end, leg.step, leg.price, leg.entry_micros)
+        return tuple(command)
+
+    # --- one pipeline for each loop tick -----------------------------------------------------------
+
+    async def _call(
+        self, operation: str, command: Command, beside: Command | None = None
+    ) -> object:
+        """The reply to `command`; `beside` travels in the same flush and is not waited for."""
+        started = time.monotonic()
+        until = started + self._deadline
+        is_sent = False
+        while True:
+            try:
+                async with asyncio.timeout_at(
+                    asyncio.get_running_loop().time() + until - time.monotonic()
+                ):
+                    reply = await self._queue(command, beside)
+            except (TimeoutError, RedisTimeoutError, RedisConnectionError) as error:
+                self._error(operation, error)
+                if is_certainly_unsent(error) and not is_sent:
+                    raise LedgerUnavailable(str(error)) from error
+                if is_sent or time.monotonic() >= until:
+                    raise OutcomeUnknown(operation) from error
+                is_sent = (
+                    True  # once more: the call is idempotent, its repeat tells what became of it
+                )
+                continue
+            if isinstance(reply, ResponseError) and "Function not found" in str(reply):
+                await self._library.load(self._client)
+                continue
+            if isinstance(reply, BusyLoadingError | ResponseError):
+                self._error(operation, reply)
+                raise LedgerUnavailable(str(reply)) from reply
+            if self._metrics is not None:
+                self._metrics.store_call(operation, time.monotonic() - started)
+            return reply
+
+    async def _queue(self, command: Command, beside: Command | None) -> object:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[object] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._start_flush)
+        self._waiting.append((command, future))
+        if beside is not None:
+            self._waiting.append((beside, loop.create_future()))
+        return await future
+
+    def _start_flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._flush(batch))
+        self._flushes.add(task)
+        task.add_done_callback(self._flushes.discard)
+
+    async def _flush(self, batch: list[tuple[Command, asyncio.Future[object]]]) -> None:
+        """Send a batch; a caller that went away does not disturb the others."""
+        try:
+            pipeline = self._client.pipeline(transaction=False)
+            for command, _ in batch:
+                pipeline.execute_command(*command)
+            replies = await pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError) as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # a command sent beside another has nobody waiting
+            return
+        for (_, future), reply in zip(batch, replies, strict=True):
+            if not future.done():
+                future.set_result(reply)
+
+    def _error(self, operation: str, error: BaseException) -> None:
+        if self._metrics is not None:
+            self._metrics.store_error(operation, type(error).__name__)
+
+
+def is_certainly_unsent(error: BaseException) -> bool:
+    """Whether the connection could not even be opened."""
+    return isinstance(error, RedisConnectionError) and "connecting" in str(error)
+
+
+def as_list(reply: object) -> list[object]:
+    """A reply that is an array."""
+    invariant(isinstance(reply, list), "the function replies with an array")
+    return list(reply) if isinstance(reply, list) else []
+
+
+def word(value: object) -> str:
+    """A reply element that is a status."""
+    return raw(value).decode()
+
+
+def read_outcome(reply: list[object]) -> ChargeOutcome:
+    """What the charge function said."""
+    status = OutcomeStatus(word(reply[0]))
+    if status in (OutcomeStatus.MISMATCH, OutcomeStatus.EXISTS, OutcomeStatus.UNRATED):
+        return ChargeOutcome(status)
+    if status is OutcomeStatus.STALE:
+        fresh = decode_subscriber(raw(reply[2]), int(raw(reply[1])))
+        return ChargeOutcome(status, subscriber=fresh)
+    _, named, kept, total, packed = raw(reply[1]).decode().split("|")
+    spent, reserved, written_off, available = (int(raw(each)) for each in reply[3:7])
+    return ChargeOutcome(
+        status=OutcomeStatus(named),
+        results=tuple(read_result(each) for each in packed.split(";") if each),
+        reply=kept,
+        is_replayed=reply[2] == 1,
+        spent=spent,
+        reserved=reserved,
+        written_off=written_off,
+        total_cost=int(total),
+        available=available,
+    )
+
+
+def read_result(packed: str) -> ChargeResult:
+    """One charge of a stored answer."""
+    key, status, granted, is_final = packed.split(" ")
+    return ChargeResult(key, ChargeStatus(status), int(granted), is_final == "1")

@@ -1,0 +1,231 @@
+"""Who is served: identities, snapshots and session routes, cached by each worker.
+
+Rules: every cache is bounded; a snapshot may be old, the charge finds out by its version; an identity
+that is not found is never cached. At most two round trips for what is not known here, none for what is.
+
+Exceptions:
+    IdentityConflict   identities of one request lead to different accounts
+    IdentityTaken      an identity belongs to another subscriber
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from redis.asyncio import Redis
+
+from ocs.abmf import keys
+from ocs.abmf.encoding import decode_subscriber, raw
+from ocs.abmf.ledger import Ledger
+from ocs.model import AccountId, Identity, Partition, Subscriber, SubscriberState
+
+#: About 100 MB of snapshots at the most.
+CACHED_AT_MOST = 100_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class IdentityConflict(Exception):
+    """Two identities, two accounts."""
+
+
+class IdentityTaken(Exception):
+    """Named identity is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """Where a session is paid, and what it remembers (b"": it was never opened here)."""
+
+    partition: Partition
+    account_id: AccountId
+    context: bytes
+
+
+class Cache(Generic[K, V]):
+    """A dictionary that forgets what was not used for longest."""
+
+    def __init__(self, at_most: int = CACHED_AT_MOST) -> None:
+        self._at_most = at_most
+        self._kept: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        """The value, now the youngest."""
+        value = self._kept.get(key)
+        if value is not None:
+            self._kept.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep; the oldest goes when there are too many."""
+        self._kept[key] = value
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._at_most:
+            self._kept.popitem(last=False)
+
+    def drop(self, key: K) -> None:
+        """Forget."""
+        self._kept.pop(key, None)
+
+
+class Subscribers:
+    """Finds and provisions subscribers."""
+
+    def __init__(self, client: Redis, ledger: Ledger, partitions: int) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._partitions = partitions
+        self._accounts: Cache[Identity, tuple[Partition, AccountId]] = Cache()
+        self._snapshots: Cache[AccountId, Subscriber] = Cache()
+        self._sessions: Cache[bytes, SessionRecord] = Cache()
+
+    # --- on the path of a CCR ----------------------------------------------------------------------
+
+    async def find(self, identities: tuple[Identity, ...]) -> Subscriber | None:
+        """The subscriber that any of these identities names; IdentityConflict when they differ."""
+        missing = [each for each in identities if self._accounts.get(each) is None]
+        if missing:
+            names = [keys.identity(each, self._partitions) for each in missing]
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    pipeline.get(name)
+                for each, value in zip(missing, await pipeline.execute(), strict=True):
+                    if value is not None:
+                        self._accounts.put(each, read_where(value))
+        found = {where for each in identities if (where := self._accounts.get(each)) is not None}
+        if not found:
+            return None
+        if len(found) > 1:
+            raise IdentityConflict
+        subscriber = await self.get(*found.pop())
+        if subscriber is not None and subscriber.state is SubscriberState.TERMINATED:
+            if len(missing) == len(identities):
+                return None
+            # The name may have a new owner since it was cached: look it up afresh, once.
+            for each in identities:
+                self._accounts.drop(each)
+            return await self.find(identities)
+        return subscriber
+
+    async def get(self, partition: Partition, account_id: AccountId) -> Subscriber | None:
+        """The snapshot of an account's subscriber, perhaps an old one."""
+        cached = self._snapshots.get(account_id)
+        return cached or await self._read(partition, account_id)
+
+    async def _read(self, partition: Partition, account_id: AccountId) -> Subscriber | None:
+        key = keys.subscriber(partition, account_id)
+        version, data = await self._client.hmget(key, "version", "data")
+        if version is None:
+            return None
+        subscriber = decode_subscriber(raw(data), int(raw(version)))
+        self._snapshots.put(account_id, subscriber)
+        return subscriber
+
+    def remember(self, subscriber: Subscriber) -> None:
+        """Keep the snapshot that the ledger sent."""
+        self._snapshots.put(subscriber.account_id, subscriber)
+
+    async def session(self, session_id: bytes) -> SessionRecord | None:
+        """Where a session is paid, from the cache or in two round trips."""
+        cached = self._sessions.get(session_id)
+        if cached is not None:
+            return cached
+        name = keys.digest(session_id)
+        where = await self._client.get(keys.route(name, self._partitions))
+        if where is None:
+            return None
+        partition, account_id = read_where(raw(where))
+        context = await self._client.hget(keys.session(partition, name), "context")
+        if context is None:
+            return None
+        record = SessionRecord(partition, account_id, raw(context))
+        self._sessions.put(session_id, record)
+        return record
+
+    def remember_session(
+        self, session_id: bytes, partition: Partition, account_id: AccountId, context: bytes
+    ) -> None:
+        """Keep what a CCR-I just stored."""
+        self._sessions.put(session_id, SessionRecord(partition, account_id, context))
+
+    def orphan_partition(self, session_id: bytes) -> Partition:
+        """Where the record of a session nobody knows is kept."""
+        return Partition(keys.partition_of(keys.digest(session_id), self._partitions))
+
+    # --- provisioning -------------------------------------------------------------------------------
+
+    async def refresh(self, subscriber: Subscriber) -> Subscriber:
+        """The stored snapshot, past the cache."""
+        return await self._read(subscriber.partition, subscriber.account_id) or subscriber
+
+    async def create(
+        self, identities: tuple[Identity, ...], tariff: str, state: SubscriberState
+    ) -> Subscriber:
+        """A new subscriber with an account of its own; IdentityTaken when a name is in use."""
+        number = int(await self._client.incr(keys.ACCOUNT_NUMBERS))
+        partition, account_id = Partition(number % self._partitions), AccountId(str(number))
+        claimed: list[bytes] = []
+        for each in identities:
+            key = keys.identity(each, self._partitions)
+            if not await self._claim(key, partition, account_id):
+                if claimed:
+                    await self._client.delete(*claimed)
+                raise IdentityTaken(each.value)
+            claimed.append(key)
+        made = Subscriber(account_id, partition, 0, tariff, state, identities)
+        stored = await self._ledger.put(made)
+        if stored is None:
+            raise IdentityTaken(account_id)
+        return stored
+
+    async def _claim(self, key: bytes, partition: Partition, account_id: AccountId) -> bool:
+        """Take a name, also one whose owner was never stored (its creation was interrupted)."""
+        value = f"{partition} {account_id}"
+        if await self._client.set(key, value, nx=True):
+            return True
+        where = await self._client.get(key)
+        if where is not None and await self._read(*read_where(raw(where))) is not None:
+            return False
+        await self._client.set(key, value)
+        return True
+
+    async def update(
+        self,
+        subscriber: Subscriber,
+        *,
+        tariff: str | None = None,
+        state: SubscriberState | None = None,
+    ) -> Subscriber | None:
+        """The changed snapshot, or None when somebody else changed it first."""
+        changed = replace(
+            subscriber, tariff=tariff or subscriber.tariff, state=state or subscriber.state
+        )
+        stored = await self._ledger.put(changed)
+        if stored is not None:
+            self._snapshots.put(stored.account_id, stored)
+        return stored
+
+    async def remove(self, subscriber: Subscriber) -> None:
+        """Free the identities; account and ledger stay for the books."""
+        await self.update(subscriber, state=SubscriberState.TERMINATED)
+        names = [keys.identity(each, self._partitions) for each in subscriber.identities]
+        for each in subscriber.identities:
+            self._accounts.drop(each)
+        for name in names:
+            await self._client.delete(name)
+
+    async def all_subscribers(self) -> AsyncIterator[Subscriber]:
+        """Every subscriber that is not terminated."""
+        async for key in self._client.scan_iter(match="{p*}:sub:*", count=1000):
+            version, data = await self._client.hmget(key, "version", "data")
+            subscriber = decode_subscriber(raw(data), int(raw(version)))
+            if subscriber.state is not SubscriberState.TERMINATED:
+                yield subscriber
+
+
+def read_where(value: bytes) -> tuple[Partition, AccountId]:
+    """Partition and account of a route or identity."""
+    partition, account_id = value.decode().split(" ")
+    return Partition(int(partition)), AccountId(account_id)

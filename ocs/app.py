@@ -1,0 +1,270 @@
+"""Where the parts are joined: a worker, and a desk.
+
+A worker is one process with one Diameter identity and no truth of its own: whatever it knows is in the
+store, and its death takes nothing along.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+
+from ocs.abmf.library import Library
+from ocs.abmf.records import Records
+from ocs.abmf.redis_ledger import RedisLedger
+from ocs.abmf.subscribers import Subscribers
+from ocs.charging.policy import ChargingPolicy, ServicePolicy
+from ocs.config import Config
+from ocs.desk import Desk
+from ocs.expiry import Sweeper
+from ocs.inbox import Inbox, LocalIdentity
+from ocs.metrics import Metrics
+from ocs.model import UnitKind, UtcMillis
+from ocs.node.peers import PeerConfig, Peers
+from ocs.node.server import Node, NodeSettings
+from ocs.ocf import OCF
+from ocs.ops import OpsServer
+from ocs.rating.catalogue import load as load_catalogue
+from ocs.store.check import Epoch, verify
+from ocs.store.connect import connect
+from ocs.store.embedded import EmbeddedStore
+
+DEFAULT_TARIFF = "conversations"
+
+log = structlog.get_logger()
+
+
+def utc_millis() -> UtcMillis:
+    """The wall clock: rating time only, deadlines are the store's."""
+    return UtcMillis(time.time_ns() // 1_000_000)
+
+
+def inbox_name(index: int) -> str:
+    """The name of a worker's inbox: the same after a restart, so that messages still find it."""
+    return f"w{index}"
+
+
+def policy_of(config: Config) -> ChargingPolicy:
+    """Charging policy from the `[[services]]` of the configuration."""
+    return ChargingPolicy(
+        services=tuple(
+            ServicePolicy(
+                name=each.name,
+                contexts=tuple(each.contexts),
+                unit=UnitKind(each.unit),
+                grant_default=each.grant_default,
+                grant_minimum=each.grant_minimum,
+                grant_maximum=each.grant_maximum,
+                validity_seconds=each.validity_seconds,
+                threshold_percent=each.threshold_percent,
+                is_refused_whole=each.refuse == "command",
+                failure_handling=FAILURE_HANDLING[each.failure_handling],
+            )
+            for each in config.services
+        )
+    )
+
+
+#: Credit-Control-Failure-Handling (RFC 8506, 8.14).
+FAILURE_HANDLING = {"terminate": 0, "continue": 1, "retry_and_terminate": 2}
+
+
+async def open_store(config: Config, initialise: bool = False) -> tuple[Redis, Epoch]:
+    """The store that is configured, or the running embedded one; checked."""
+    url = config.store.url or EmbeddedStore(Path(config.store.data)).live_url()
+    client = connect(url, config.store.timeout_seconds)
+    try:
+        return client, await verify(client, config.store.partitions, initialise)
+    except BaseException:
+        await client.aclose()
+        raise
+
+
+@asynccontextmanager
+async def open_desk(config: Config, actor: str) -> AsyncIterator[Desk]:
+    """A desk on the configured store."""
+    client, epoch = await open_store(config)
+    try:
+        library = Library.from_package()
+        await library.load(client)
+        subscribers = Subscribers(client, library, epoch.partitions)
+        yield Desk(
+            client=client,
+            ledger=RedisLedger(client, library),
+            subscribers=subscribers,
+            records=Records(client, epoch.partitions),
+            catalogue=load_catalogue(Path(config.catalogue.folder)),
+            default_tariff=DEFAULT_TARIFF,
+            actor=actor,
+        )
+    finally:
+        await client.aclose()
+
+
+# --- a worker -------------------------------------------------------------------------------------
+
+
+async def run_worker(config: Config, index: int) -> int:
+    """One worker process until it is told to stop, or its supervisor is gone."""
+    stop = stop_signal()
+    identity = worker_identity(config.diameter.identity, index)
+    metrics = Metrics()
+    client, epoch = await open_store(config)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.aclose)
+        library = Library.from_package()
+        await library.load(client)
+        catalogue = load_catalogue(Path(config.catalogue.folder))
+        ledger = RedisLedger(
+            client, library, deadline_seconds=config.store.timeout_seconds, metrics=metrics
+        )
+        records = Records(client, epoch.partitions)
+        ocf = OCF(
+            ledger=ledger,
+            subscribers=Subscribers(client, library, epoch.partitions),
+            catalogue=catalogue,
+            policy=policy_of(config),
+            metrics=metrics,
+            owner=inbox_name(index),
+            clock=utc_millis,
+        )
+        node = Node(
+            NodeSettings(
+                origin_host=identity,
+                origin_realm=config.diameter.realm,
+                listen=tuple(config.diameter.listen),
+                port=config.diameter.port + index if config.diameter.port else 0,
+                served_realms=frozenset({config.diameter.realm, *config.diameter.served_realms}),
+                origin_state_id=epoch.origin_state_id,
+                product=config.diameter.product,
+                watchdog_seconds=config.diameter.watchdog_seconds,
+            ),
+            peers_of(config),
+            ocf.handle,
+            metrics,
+        )
+        heart = Heart()
+        ops = OpsServer(
+            config.ops.listen,
+            config.ops.port + index if config.ops.port else 0,
+            metrics,
+            heartbeat=heart.age,
+            ready=lambda: readiness(node, metrics),
+        )
+        ops.start()
+        stack.callback(ops.stop)
+        await node.start()
+        stack.push_async_callback(node.stop)
+        inbox = Inbox(
+            client,
+            inbox_name(index),
+            LocalIdentity(identity, config.diameter.realm),
+            node.request,
+            records,
+            ledger,
+            metrics,
+        )
+        sweeper = Sweeper(records.due, ledger, metrics)
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("inbox", inbox.run()),
+                ("sweeper", sweeper.run()),
+                ("heart", heart.beat()),
+                ("store", watch_store(client, metrics)),
+            )
+        ]
+        log.info("worker ready", identity=identity, diameter=node.port, ops=ops.port)
+        ended = await wait_for_end(stop, tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return ended
+
+
+def peers_of(config: Config) -> Peers:
+    """The peer directory of the configuration."""
+    return Peers(
+        [
+            PeerConfig(
+                identity=each.identity,
+                addresses=tuple(each.addresses),
+                realm=each.realm,
+                kind=each.kind,
+            )
+            for each in config.peers
+        ],
+        config.diameter.allow_unknown_peers,
+    )
+
+
+def worker_identity(identity: str, index: int) -> str:
+    """Worker 0 keeps the configured name; the others get their number behind the first label."""
+    if index == 0:
+        return identity
+    label, dot, rest = identity.partition(".")
+    return f"{label}-{index}{dot}{rest}"
+
+
+class Heart:
+    """Tells whether the event loop still turns."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def age(self) -> float:
+        """Seconds since the loop last came by."""
+        return time.monotonic() - self._last
+
+    async def beat(self) -> None:
+        """Beat for ever; ends by cancellation."""
+        while True:
+            self._last = time.monotonic()
+            await asyncio.sleep(0.5)
+
+
+async def watch_store(client: Redis, metrics: Metrics) -> None:
+    """Keep the readiness of the store up to date, off the path of the CCRs."""
+    while True:
+        try:
+            await client.ping()
+            metrics.store_up(True)
+        except Exception as error:
+            # Whatever it is, the store is not usable; the next round tells whether it came back.
+            log.warning("store away", error=str(error))
+            metrics.store_up(False)
+        await asyncio.sleep(1)
+
+
+def readiness(node: Node, metrics: Metrics) -> tuple[bool, list[str]]:
+    """Whether CCRs can be served, and what is missing."""
+    reasons = []
+    if not metrics.is_store_up:
+        reasons.append("the store does not answer")
+    if not node.is_listening:
+        reasons.append("no listener is open")
+    return not reasons, reasons
+
+
+def stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def wait_for_end(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> int:
+    """0 when told to stop; 1 when one of the tasks ended, which none does while all is well."""
+    stopped = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    for task in done - {stopped}:
+        log.error("task ended", task=task.get_name(), error=repr(task.exception()))
+    return 0 if stopped in done else 1

@@ -1,0 +1,339 @@
+"""The `ocs` command: run the server, look after subscribers and money, read messages, check files.
+
+Every command takes --json. Exit codes: 0 done, 1 refused or differences found, 2 usage, 3 the store or
+the server cannot be reached. What a command does lives elsewhere; here is only how it is asked.
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+import uvloop
+from redis.exceptions import RedisError
+
+from ocs import present
+from ocs.abmf.ledger import LedgerError
+from ocs.amounts import parse_amount
+from ocs.app import open_desk, run_worker
+from ocs.config import Config, ConfigErrors, load
+from ocs.desk import Desk, DeskError
+from ocs.diameter.decode import extract, render, tree
+from ocs.diameter.framing import ProtocolError
+from ocs.model import Micros, SubscriberState
+from ocs.ops import healthcheck
+from ocs.rating.catalogue import CatalogueErrors
+from ocs.rating.catalogue import load as load_catalogue
+from ocs.serve import demonstrate, serve
+from ocs.store.check import StoreRefused
+from ocs.store.embedded import StoreNotRunning
+
+REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+
+T = TypeVar("T")
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An online charging server.")
+subscriber = typer.Typer(no_args_is_help=True, help="Add, show, change, list, remove subscribers.")
+cli.add_typer(subscriber, name="subscriber")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file [config/ocs.toml]")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
+Msisdn = Annotated[str, typer.Argument(help="Number in international form: 77010000001")]
+State = Annotated[SubscriberState | None, typer.Option("--state", help="active, barred")]
+
+
+def _amount(text: str) -> Micros:
+    try:
+        return parse_amount(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _config(path: Path | None) -> Config:
+    return load(path or Path(os.environ.get("OCS_CONFIG", "config/ocs.toml")), os.environ)
+
+
+def _run(work: Coroutine[object, object, T]) -> T:
+    return uvloop.run(work)
+
+
+def _at_desk(path: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Run `work` with a desk on the configured store."""
+
+    async def opened() -> T:
+        async with open_desk(_config(path), actor="cli") as desk:
+            return await work(desk)
+
+    return _run(opened())
+
+
+# --- running ------------------------------------------------------------------------------------
+
+
+@cli.command("serve")
+def serve_command(
+    config: ConfigOption = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Add example subscribers to a new store")
+    ] = False,
+    initialise: Annotated[
+        bool, typer.Option("--initialise", help="Take an empty external store into use")
+    ] = False,
+) -> None:
+    """Run the store (unless another is configured) and the workers, until Ctrl-C."""
+    raise typer.Exit(_run(serve(_config(config), config, examples, initialise)))
+
+
+@cli.command("worker", hidden=True)
+def worker_command(index: int, config: ConfigOption = None) -> None:
+    """One worker process: started by `ocs serve`."""
+    raise typer.Exit(_run(run_worker(_config(config), index)))
+
+
+@cli.command("healthcheck")
+def healthcheck_command(config: ConfigOption = None) -> None:
+    """Exit 0 when the server's first worker is ready."""
+    ops = _config(config).ops
+    raise typer.Exit(healthcheck(f"http://{ops.listen}:{ops.port}/readyz"))
+
+
+@cli.command("demo")
+def demo_command(
+    config: ConfigOption = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Do not wait for the eye")] = False,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Save the picture")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Choose the demo's numbers")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a voice switch and a GGSN against the server, and verify every amount."""
+    chosen = seed or secrets.randbelow(9000) + 1000
+    raise typer.Exit(_run(demonstrate(_config(config), config, fast, svg, chosen, as_json)))
+
+
+# --- subscribers and money ------------------------------------------------------------------------
+
+
+@subscriber.command("add")
+def subscriber_add(
+    msisdn: Msisdn,
+    imsi: Annotated[str | None, typer.Option("--imsi")] = None,
+    tariff: Annotated[str | None, typer.Option("--tariff")] = None,
+    balance: Annotated[str, typer.Option("--balance", help="Opening balance: 30.00")] = "0",
+    state: State = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a subscriber with an account."""
+    opening = _amount(balance)
+
+    async def work(desk: Desk) -> None:
+        made = await desk.add(
+            msisdn,
+            imsi=imsi,
+            tariff=tariff,
+            balance=opening,
+            state=state or SubscriberState.ACTIVE,
+        )
+        present.subscriber(made, await desk.balance(msisdn), as_json)
+
+    _at_desk(config, work)
+
+
+@subscriber.command("show")
+def subscriber_show(msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Identities, tariff, state and balance."""
+
+    async def work(desk: Desk) -> None:
+        present.subscriber(await desk.find(msisdn), await desk.balance(msisdn), as_json)
+
+    _at_desk(config, work)
+
+
+@subscriber.command("set")
+def subscriber_set(
+    msisdn: Msisdn,
+    tariff: Annotated[str | None, typer.Option("--tariff")] = None,
+    state: State = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change tariff or state; barring ends the open sessions."""
+    if tariff is None and state is None:
+        raise typer.BadParameter("give --tariff, --state or both")
+
+    async def work(desk: Desk) -> None:
+        changed = await desk.change(msisdn, tariff=tariff, state=state)
+        present.subscriber(changed, await desk.balance(msisdn), as_json)
+
+    _at_desk(config, work)
+
+
+@subscriber.command("list")
+def subscriber_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Every subscriber."""
+
+    async def work(desk: Desk) -> None:
+        present.subscribers(await desk.list(), as_json)
+
+    _at_desk(config, work)
+
+
+@subscriber.command("remove")
+def subscriber_remove(
+    msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Forget a subscriber without money or open sessions; the ledger stays."""
+
+    async def work(desk: Desk) -> None:
+        await desk.remove(msisdn)
+        present.done(f"{msisdn} removed", as_json)
+
+    _at_desk(config, work)
+
+
+@cli.command("balance")
+def balance_command(msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """What an account may spend, holds reserved, and has spent."""
+
+    async def work(desk: Desk) -> None:
+        present.balance(msisdn, await desk.balance(msisdn), as_json)
+
+    _at_desk(config, work)
+
+
+@cli.command("topup", context_settings={"ignore_unknown_options": True})
+def topup_command(
+    msisdn: Msisdn,
+    amount: Annotated[str, typer.Argument(help="30 or 12.50; negative to pay out")],
+    key: Annotated[
+        str | None, typer.Option("--key", help="The payer's transaction id: applied once")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Credit an account; sessions that wait for money ask again."""
+    micros = _amount(amount)
+
+    async def work(desk: Desk) -> None:
+        outcome = await desk.topup(msisdn, micros, key)
+        present.topup(msisdn, outcome, as_json)
+
+    _at_desk(config, work)
+
+
+@cli.command("statement")
+def statement_command(
+    msisdn: Msisdn,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The ledger entries of an account, newest first."""
+
+    async def work(desk: Desk) -> None:
+        present.statement(await desk.statement(msisdn, limit), as_json)
+
+    _at_desk(config, work)
+
+
+@cli.command("sessions")
+def sessions_command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Every open session, oldest first."""
+
+    async def work(desk: Desk) -> None:
+        present.sessions(await desk.sessions(), as_json)
+
+    _at_desk(config, work)
+
+
+@cli.command("cut")
+def cut_command(
+    session: Annotated[str, typer.Argument(help="Session-Id, as `ocs sessions` shows it")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a session from our side (ASR); one that ignores it is refused at its next request."""
+
+    async def work(desk: Desk) -> str:
+        return await desk.cut(present.session_id(session))
+
+    said = _at_desk(config, work)
+    present.done(f"client: {said}", as_json)
+    if said not in ("ended", "unknown"):
+        raise typer.Exit(REFUSED)
+
+
+# --- files and messages -----------------------------------------------------------------------------
+
+
+@cli.command("decode")
+def decode_command(
+    text: Annotated[
+        str | None, typer.Argument(help="Hex, or a file; standard input when absent")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Diameter messages (hex, or a capture's payload) as a readable tree of AVPs."""
+    source: str | bytes
+    if text is None:
+        source = sys.stdin.buffer.read()
+    elif Path(text).is_file():
+        source = Path(text).read_bytes()
+    else:
+        source = text
+    messages = extract(source)
+    if not messages:
+        raise DeskError("nothing to decode")
+    for message in messages:
+        if as_json:
+            present.nodes(tree(message))
+        else:
+            typer.echo(render(message))
+
+
+@cli.command("check")
+def check_command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check configuration and catalogue: every error of both, with file, key and what was expected."""
+    errors: list[ConfigErrors | CatalogueErrors] = []
+    folder = Path("config/catalogue")
+    warnings: list[str] = []
+    try:
+        loaded = _config(config)
+        folder = Path(loaded.catalogue.folder)
+        warnings = list(loaded.warnings())
+    except ConfigErrors as found:
+        errors.append(found)
+    try:
+        load_catalogue(folder)
+    except CatalogueErrors as found:
+        errors.append(found)
+    present.check(errors, warnings, as_json)
+    if errors:
+        raise typer.Exit(REFUSED)
+
+
+def main() -> None:
+    """Entry point: failures become one sentence and an exit code, never a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except (DeskError, StoreRefused, ProtocolError) as refusal:
+        present.refusal(str(refusal))
+        sys.exit(REFUSED)
+    except (ConfigErrors, CatalogueErrors) as found:
+        present.check([found], [], False)
+        sys.exit(REFUSED)
+    except (StoreNotRunning, LedgerError, RedisError, ConnectionError) as away:
+        present.refusal(f"the store cannot be reached: {away}")
+        sys.exit(UNREACHABLE)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
