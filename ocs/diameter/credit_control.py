@@ -1,6 +1,8 @@
-"""CCR and CCA, the hot pair (RFC 8506, 3.1 and 3.2; TS 32.299, 6.4), without objects per AVP."""
+"""CCR and CCA as values (RFC 8506, 3.1 and 3.2; TS 32.299, 6.4)."""
 
 from dataclasses import dataclass
+
+INITIAL_REQUEST, UPDATE_REQUEST, TERMINATION_REQUEST, EVENT_REQUEST = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +14,15 @@ class Units:
     input_octets: int | None = None
     output_octets: int | None = None
     specific: int | None = None
+
+    @property
+    def octets(self) -> int | None:
+        """CC-Total-Octets, or the sum of both directions where there is no total."""
+        if self.total_octets is not None:
+            return self.total_octets
+        if self.input_octets is None and self.output_octets is None:
+            return None
+        return (self.input_octets or 0) + (self.output_octets or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class CCR:
     role_of_node: int | None = None  # 0 originating, 1 terminating
     apn: str | None = None  # Called-Station-Id in PS-Information
     serving_plmn: str | None = None  # 3GPP-SGSN-MCC-MNC
+    route_records: tuple[str, ...] = ()
     proxy_info: bytes = b""  # every Proxy-Info AVP, octet for octet, in order
 
 

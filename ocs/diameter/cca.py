@@ -1,0 +1,180 @@
+"""Writing answers to CCRs: the CCA, and the answer to a request that could not be read.
+
+What other stacks refuse is never sent: Session-Id comes first, each required AVP stands once, also on
+errors; the E bit goes with 3xxx and nothing else but requests whose CCA cannot be built; a Failed-AVP
+holds a well-formed AVP; RFC 8506's additions carry no M bit (RFC 6733, 6.2 and 7).
+"""
+
+from ocs.diameter.avp import i32, i64, octets, text, u32, u64
+from ocs.diameter.credit_control import CCA, CCR, FinalUnit, MSCCAnswer, Units
+from ocs.diameter.dictionary import TGPP
+from ocs.diameter.framing import (
+    CCR as CCR_COMMAND,
+)
+from ocs.diameter.framing import (
+    CREDIT_CONTROL_APPLICATION,
+    FLAG_E,
+    FLAG_P,
+    HEADER_SIZE,
+    ProtocolError,
+    pack_header,
+    parse_header,
+)
+
+_APPLICATION = u32(258, CREDIT_CONTROL_APPLICATION)
+NO_M = 0
+
+
+def encode_cca(ccr: CCR, cca: CCA, origin_host: str, origin_realm: str) -> bytes:
+    """The answer to `ccr`, ready to be written."""
+    is_error = 3000 <= cca.result_code < 4000
+    parts = [
+        octets(263, ccr.session_id),
+        u32(268, cca.result_code),
+        text(264, origin_host),
+        text(296, origin_realm),
+    ]
+    if not is_error:
+        parts += (_APPLICATION, u32(416, ccr.request_type), u32(415, ccr.request_number))
+        if ccr.sub_session_id is not None:
+            parts.append(u64(419, ccr.sub_session_id))
+        parts += [_mscc(each) for each in cca.mscc]
+        _command_level(cca, parts)
+    if cca.error_message is not None:
+        parts.append(text(281, cca.error_message, NO_M))
+    if cca.failed_avp:
+        parts.append(octets(279, cca.failed_avp))
+    parts.append(ccr.proxy_info)
+    body = b"".join(parts)
+    flags = ccr.flags & FLAG_P | (FLAG_E if is_error else 0)
+    return _message(flags, ccr.hop_by_hop, ccr.end_to_end, body)
+
+
+def _message(flags: int, hop_by_hop: int, end_to_end: int, body: bytes) -> bytes:
+    length = HEADER_SIZE + len(body)
+    application = CREDIT_CONTROL_APPLICATION
+    return pack_header(length, flags, CCR_COMMAND, application, hop_by_hop, end_to_end) + body
+
+
+def _command_level(cca: CCA, parts: list[bytes]) -> None:
+    if cca.session_failover is not None:
+        parts.append(u32(418, cca.session_failover))
+    if cca.failure_handling is not None:
+        parts.append(u32(427, cca.failure_handling))
+    if cca.command_gsu is not None:
+        parts.append(octets(431, write_units(cca.command_gsu)))
+    if cca.command_validity_seconds is not None:
+        parts.append(u32(448, cca.command_validity_seconds))
+    if cca.command_final_unit is not None:
+        parts.append(_final_unit(cca.command_final_unit))
+    if cca.cost is not None:
+        digits, exponent, currency = cca.cost
+        value = octets(445, i64(447, digits) + i32(429, exponent))
+        parts.append(octets(423, value + u32(425, currency)))
+
+
+def _mscc(each: MSCCAnswer) -> bytes:
+    parts = []
+    if each.gsu is not None:
+        parts.append(octets(431, write_units(each.gsu)))
+    parts += [u32(439, identifier) for identifier in each.service_identifiers]
+    if each.rating_group is not None:
+        parts.append(u32(432, each.rating_group))
+    if each.validity_seconds is not None:
+        parts.append(u32(448, each.validity_seconds))
+    parts.append(u32(268, each.result_code))
+    if each.final_unit is not None:
+        parts.append(_final_unit(each.final_unit))
+    if each.time_threshold is not None:
+        parts.append(u32(868, each.time_threshold, vendor=TGPP))
+    if each.volume_threshold is not None:
+        parts.append(u32(869, each.volume_threshold, vendor=TGPP))
+    return octets(456, b"".join(parts))
+
+
+def _final_unit(final: FinalUnit) -> bytes:
+    return octets(430, u32(449, final.action))
+
+
+def write_units(units: Units) -> bytes:
+    parts = []
+    if units.time is not None:
+        parts.append(u32(420, units.time))
+    if units.total_octets is not None:
+        parts.append(u64(421, units.total_octets))
+    if units.input_octets is not None:
+        parts.append(u64(412, units.input_octets))
+    if units.output_octets is not None:
+        parts.append(u64(414, units.output_octets))
+    if units.specific is not None:
+        parts.append(u64(417, units.specific))
+    return b"".join(parts)
+
+
+# --- a request that could not be read -----------------------------------------------------------------
+
+
+def error_answer(
+    message: bytes, error: ProtocolError, origin_host: str, origin_realm: str
+) -> bytes:
+    """The answer to any request with a readable header; never raises.
+
+    A CCR whose type and number are there gets a CCA for 5xxx; everything else the grammar of an
+    answer-message with the E bit (RFC 6733, 7.2).
+    """
+    header = parse_header(message)
+    found = _salvage(message)
+    session_id, kind, number = found.get(263), found.get(416), found.get(415)
+    is_cca = (
+        error.result_code >= 5000
+        and header.command == CCR_COMMAND
+        and session_id is not None
+        and kind is not None
+        and number is not None
+    )
+    parts = [] if session_id is None else [session_id]
+    parts += (u32(268, error.result_code), text(264, origin_host), text(296, origin_realm))
+    if is_cca:
+        parts += (_APPLICATION, kind or b"", number or b"")
+    parts.append(text(281, error.message, NO_M))
+    if error.failed_avp:
+        parts.append(octets(279, error.failed_avp))
+    parts.append(found.get(284, b""))
+    body = b"".join(parts)
+    flags = header.flags & FLAG_P | (0 if is_cca else FLAG_E)
+    return (
+        pack_header(
+            HEADER_SIZE + len(body),
+            flags,
+            header.command,
+            header.application,
+            header.hop_by_hop,
+            header.end_to_end,
+        )
+        + body
+    )
+
+
+#: Sizes that make a salvaged AVP usable in an answer: anything from 1 for a Session-Id.
+_SALVAGED = {263: None, 416: 4, 415: 4, 284: None}
+
+
+def _salvage(message: bytes) -> dict[int, bytes]:
+    """The first well-formed Session-Id, type and number, and every Proxy-Info, as far as the walk gets."""
+    found: dict[int, bytes] = {}
+    at, end = HEADER_SIZE, len(message)
+    while end - at >= 8:
+        code = int.from_bytes(message[at : at + 4], "big")
+        length = int.from_bytes(message[at + 5 : at + 8], "big")
+        padded = length + 3 & ~3
+        if length < 8 or at + padded > end:
+            break
+        if code in _SALVAGED and not message[at + 4] & 0x80:
+            size = _SALVAGED[code]
+            whole = message[at : at + length] + bytes(padded - length)
+            if code == 284:
+                found[code] = found.get(code, b"") + whole
+            elif length > 8 and (size is None or length == 8 + size):
+                found.setdefault(code, whole)
+        at += padded
+    return found
