@@ -6,6 +6,7 @@ store, and its death takes nothing along.
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +26,7 @@ from ocs.expiry import Sweeper
 from ocs.inbox import Inbox, LocalIdentity
 from ocs.metrics import Metrics
 from ocs.model import UnitKind, UtcMillis
+from ocs.node.connection import Connection
 from ocs.node.peers import PeerConfig, Peers
 from ocs.node.server import Node, NodeSettings
 from ocs.ocf import OCF
@@ -92,11 +94,11 @@ async def open_desk(config: Config, actor: str) -> AsyncIterator[Desk]:
     try:
         library = Library.from_package()
         await library.load(client)
-        subscribers = Subscribers(client, library, epoch.partitions)
+        ledger = RedisLedger(client, library, epoch.partitions)
         yield Desk(
             client=client,
-            ledger=RedisLedger(client, library),
-            subscribers=subscribers,
+            ledger=ledger,
+            subscribers=Subscribers(client, ledger, epoch.partitions),
             records=Records(client, epoch.partitions),
             catalogue=load_catalogue(Path(config.catalogue.folder)),
             default_tariff=DEFAULT_TARIFF,
@@ -121,12 +123,16 @@ async def run_worker(config: Config, index: int) -> int:
         await library.load(client)
         catalogue = load_catalogue(Path(config.catalogue.folder))
         ledger = RedisLedger(
-            client, library, deadline_seconds=config.store.timeout_seconds, metrics=metrics
+            client,
+            library,
+            epoch.partitions,
+            deadline_seconds=config.store.timeout_seconds,
+            metrics=metrics,
         )
         records = Records(client, epoch.partitions)
         ocf = OCF(
             ledger=ledger,
-            subscribers=Subscribers(client, library, epoch.partitions),
+            subscribers=Subscribers(client, ledger, epoch.partitions),
             catalogue=catalogue,
             policy=policy_of(config),
             metrics=metrics,
@@ -137,7 +143,7 @@ async def run_worker(config: Config, index: int) -> int:
             NodeSettings(
                 origin_host=identity,
                 origin_realm=config.diameter.realm,
-                listen=tuple(config.diameter.listen),
+                listen=tuple(map(str, config.diameter.listen)),
                 port=config.diameter.port + index if config.diameter.port else 0,
                 served_realms=frozenset({config.diameter.realm, *config.diameter.served_realms}),
                 origin_state_id=epoch.origin_state_id,
@@ -150,7 +156,7 @@ async def run_worker(config: Config, index: int) -> int:
         )
         heart = Heart()
         ops = OpsServer(
-            config.ops.listen,
+            str(config.ops.listen),
             config.ops.port + index if config.ops.port else 0,
             metrics,
             heartbeat=heart.age,
@@ -177,6 +183,7 @@ async def run_worker(config: Config, index: int) -> int:
                 ("sweeper", sweeper.run()),
                 ("heart", heart.beat()),
                 ("store", watch_store(client, metrics)),
+                ("supervisor", watch_supervisor(stop)),
             )
         ]
         log.info("worker ready", identity=identity, diameter=node.port, ops=ops.port)
@@ -187,19 +194,20 @@ async def run_worker(config: Config, index: int) -> int:
         return ended
 
 
-def peers_of(config: Config) -> Peers:
+def peers_of(config: Config) -> Peers[Connection]:
     """The peer directory of the configuration."""
     return Peers(
         [
             PeerConfig(
                 identity=each.identity,
-                addresses=tuple(each.addresses),
+                addresses=tuple(map(str, each.addresses)),
                 realm=each.realm,
                 kind=each.kind,
             )
             for each in config.peers
         ],
         config.diameter.allow_unknown_peers,
+        time.monotonic,
     )
 
 
@@ -258,6 +266,16 @@ def stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+async def watch_supervisor(stop: asyncio.Event) -> None:
+    """Stop when the supervisor's end of standard input closes: nobody would stop us later."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    stop.set()
+    await asyncio.Event().wait()
 
 
 async def wait_for_end(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> int:

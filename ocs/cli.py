@@ -146,7 +146,9 @@ def subscriber_add(
 
 
 @subscriber.command("show")
-def subscriber_show(msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def subscriber_show(
+    msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """Identities, tariff, state and balance."""
 
     async def work(desk: Desk) -> None:
@@ -198,7 +200,9 @@ def subscriber_remove(
 
 
 @cli.command("balance")
-def balance_command(msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def balance_command(
+    msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """What an account may spend, holds reserved, and has spent."""
 
     async def work(desk: Desk) -> None:

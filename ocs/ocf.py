@@ -5,10 +5,12 @@ them, reads the clock once, and counts. It knows no sockets and no Redis.
 """
 
 from collections.abc import Callable
+from typing import cast
 
+from ocs.abmf.encoding import decode_context, encode_context
 from ocs.abmf.ledger import Ledger, LedgerError, OutcomeUnknown
 from ocs.abmf.subscribers import IdentityConflict, Subscribers
-from ocs.charging.context import decode, encode, identities, new_context
+from ocs.charging.context import identities, new_context
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.charging.result import refuse, unknown_service_context
 from ocs.charging.session import answer, plan
@@ -80,34 +82,34 @@ class OCF:
     async def _initial(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
         now = self._clock()
         try:
-            subscriber = await self._subscribers.find(identities(ccr, service))
+            subscriber = await self._subscribers.find(identities(ccr, self._catalogue.numbering))
         except IdentityConflict:
             return refuse(ccr, USER_UNKNOWN, "the identities belong to different accounts")
         if subscriber is None:
             return refuse(ccr, USER_UNKNOWN, "no subscriber has any of these identities")
         for _ in range(PLANS_AT_MOST):
             context = new_context(ccr, service, subscriber, self._catalogue, now)
-            encoded = encode(context)
-            made = self._plan(ccr, context, subscriber, service, now, peer, encoded)
+            encoded = encode_context(context)
+            made = self._plan(ccr, context, subscriber, service, peer, encoded)
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
-                self._subscribers.remember_session(
-                    ccr.session_id, subscriber.partition, subscriber.account_id, encoded
-                )
+                if outcome.status is OutcomeStatus.CHARGED:
+                    self._subscribers.remember_session(
+                        ccr.session_id, subscriber.partition, subscriber.account_id, encoded
+                    )
                 return self._answer(ccr, service, made, outcome)
             subscriber = self._fresh(outcome)
         return refuse(ccr, TOO_BUSY, "the subscriber is changing")
 
     async def _running(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
         """An UPDATE or TERMINATION: the session says who pays, with or without Subscription-Id."""
-        now = self._clock()
         context, subscriber = None, None
         record = await self._subscribers.session(ccr.session_id)
-        if record is not None and record.context:
-            context = decode(record.context)
+        if record is not None:
+            context = decode_context(record.context)
             subscriber = await self._subscribers.get(record.partition, record.account_id)
         for _ in range(PLANS_AT_MOST):
-            made = self._plan(ccr, context, subscriber, service, now, peer, b"")
+            made = self._plan(ccr, context, subscriber, service, peer, b"")
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
                 return self._answer(ccr, service, made, outcome)
@@ -120,17 +122,21 @@ class OCF:
         context: SessionContext | None,
         subscriber: Subscriber | None,
         service: ServicePolicy,
-        now: UtcMillis,
         peer: str,
         encoded: bytes,
     ) -> ChargePlan:
+        partition = (
+            self._subscribers.orphan_partition(ccr.session_id)
+            if context is None
+            else context.partition
+        )
         return plan(
             ccr,
             context=context,
             subscriber=subscriber,
             catalogue=self._catalogue,
             policy=service,
-            now=now,
+            partition=partition,
             owner=self._owner,
             peer=peer,
             context_bytes=encoded,
@@ -138,10 +144,9 @@ class OCF:
 
     def _fresh(self, outcome: ChargeOutcome) -> Subscriber:
         invariant(outcome.subscriber is not None, "a stale outcome carries the fresh snapshot")
-        subscriber = outcome.subscriber
-        assert subscriber is not None  # for the type checker; the invariant above stands
-        self._subscribers.remember(subscriber)
-        return subscriber
+        if outcome.subscriber is not None:
+            self._subscribers.remember(outcome.subscriber)
+        return cast(Subscriber, outcome.subscriber)
 
     def _answer(
         self, ccr: CCR, service: ServicePolicy, made: ChargePlan, outcome: ChargeOutcome

@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
-from redis.asyncio import Redis
 from rich.console import Console
 from rich.panel import Panel
 
 from ocs.abmf.library import Library
-from ocs.app import open_desk, open_store, stop_signal
+from ocs.app import open_desk, stop_signal
 from ocs.config import Config
 from ocs.demo.play import play
 from ocs.desk import DeskError
@@ -74,7 +73,9 @@ async def add_examples(config: Config) -> None:
 def panel(config: Config, is_new: bool, with_examples: bool) -> Panel:
     """What listens where, and what to try next."""
     diameter, ops = config.diameter, config.ops
-    lines = [f"Diameter   {', '.join(diameter.listen)} port {diameter.port}   ({diameter.identity})"]
+    lines = [
+        f"Diameter   {', '.join(map(str, diameter.listen))} port {diameter.port}   ({diameter.identity})"
+    ]
     lines.append(f"Operations http://{ops.listen}:{ops.port}/metrics  /livez  /readyz")
     store = config.store.url or f"embedded, data under {config.store.data}"
     lines.append(f"Store      {store}{' (new)' if is_new else ''}")
@@ -118,7 +119,7 @@ async def ready(config: Config, stop: asyncio.Event) -> bool:
     """Wait until the first worker accepts connections, or until told to stop."""
     while not stop.is_set():
         try:
-            _, writer = await asyncio.open_connection(config.ops.listen, config.ops.port)
+            _, writer = await asyncio.open_connection(str(config.ops.listen), config.ops.port)
         except OSError:
             await asyncio.sleep(0.1)
             continue
@@ -146,18 +147,18 @@ async def demonstrate(
 async def is_listening(config: Config) -> bool:
     """Whether something answers on the Diameter port."""
     try:
-        _, writer = await asyncio.open_connection(config.diameter.listen[0], config.diameter.port)
+        _, writer = await asyncio.open_connection(
+            str(config.diameter.listen[0]), config.diameter.port
+        )
     except OSError:
         return False
     writer.close()
     return True
 
 
-async def play_on(
-    config: Config, fast: bool, svg: Path | None, seed: int, as_json: bool
-) -> int:
+async def play_on(config: Config, fast: bool, svg: Path | None, seed: int, as_json: bool) -> int:
     """Play; 1 when an expectation failed."""
     async with open_desk(config, actor="demo") as desk:
         return await play(
-            desk, config.diameter.listen[0], config.diameter.port, fast, svg, seed, as_json
+            desk, str(config.diameter.listen[0]), config.diameter.port, fast, svg, seed, as_json
         )

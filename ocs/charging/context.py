@@ -1,0 +1,104 @@
+"""What a first request says: who is served, what is used, when."""
+
+from ocs.charging.policy import ServicePolicy
+from ocs.diameter.credit_control import CCR
+from ocs.model import (
+    Identity,
+    IdentityKind,
+    RatingAttributes,
+    SessionContext,
+    Subscriber,
+    UtcMillis,
+)
+from ocs.rating.catalogue import Catalogue
+from ocs.rating.numbers import Numbering, bare, normalise
+
+#: Event-Timestamp counts when it is this near to our clock; else it is somebody's broken clock.
+TIME_WINDOW_MILLIS = 15 * 60 * 1000
+
+#: Subscription-Id-Type (RFC 8506, 8.47).
+KINDS = {
+    0: IdentityKind.E164,
+    1: IdentityKind.IMSI,
+    2: IdentityKind.SIP_URI,
+    3: IdentityKind.NAI,
+    4: IdentityKind.PRIVATE,
+}
+TERMINATING = 1
+
+
+def identities(ccr: CCR, numbering: Numbering) -> tuple[Identity, ...]:
+    """Every identity of the request, normalised; User-Name where there is no other."""
+    found = tuple(
+        identity(KINDS[kind], data, numbering)
+        for kind, data in ccr.subscription_ids
+        if kind in KINDS and data
+    )
+    if found or not ccr.user_name:
+        return found
+    return (identity(IdentityKind.NAI, ccr.user_name, numbering),)
+
+
+def identity(kind: IdentityKind, data: str, numbering: Numbering) -> Identity:
+    """One identity in the form it is stored in."""
+    if kind is IdentityKind.E164:
+        return Identity(kind, normalise(data, numbering) or bare(data))
+    if kind is IdentityKind.IMSI:
+        return Identity(kind, data.strip())
+    if kind is IdentityKind.SIP_URI:
+        return sip_identity(data, numbering)
+    return Identity(kind, data.strip().lower())
+
+
+def sip_identity(data: str, numbering: Numbering) -> Identity:
+    """A SIP or tel URI; one whose user part is a global number names that number."""
+    number = bare(data)
+    if data.lower().startswith("tel:") or number.startswith("+"):
+        digits = normalise(data, numbering)
+        if digits:
+            return Identity(IdentityKind.E164, digits)
+    text = data.strip().partition(";")[0]
+    user, _, host = text.partition("@")
+    return Identity(IdentityKind.SIP_URI, f"{user}@{host.lower()}" if host else user)
+
+
+def attributes(ccr: CCR, service: ServicePolicy, numbering: Numbering) -> RatingAttributes:
+    """What prices may depend on."""
+    calling = next((n for each in ccr.calling if (n := normalise(each, numbering))), "")
+    return RatingAttributes(
+        service=service.name,
+        calling=calling,
+        called=normalise(ccr.called or "", numbering),
+        is_originating=ccr.role_of_node != TERMINATING,
+        apn=ccr.apn or "",
+        visited_network=ccr.serving_plmn or "",
+    )
+
+
+def rating_time(ccr: CCR, now: UtcMillis) -> UtcMillis:
+    """When the event happened: the client's word where it is plausible, else our clock."""
+    if ccr.event_timestamp is None:
+        return now
+    said = ccr.event_timestamp * 1000
+    return UtcMillis(said) if abs(said - now) <= TIME_WINDOW_MILLIS else now
+
+
+def new_context(
+    ccr: CCR,
+    service: ServicePolicy,
+    subscriber: Subscriber,
+    catalogue: Catalogue,
+    now: UtcMillis,
+) -> SessionContext:
+    """What the session will remember; conditions that hold at its start are frozen here."""
+    started = rating_time(ccr, now)
+    return SessionContext(
+        account_id=subscriber.account_id,
+        partition=subscriber.partition,
+        service=service.name,
+        tariff=subscriber.tariff,
+        started=started,
+        fee_is_paid=subscriber.paid_until > started,
+        attributes=attributes(ccr, service, catalogue.numbering),
+        catalogue_version=catalogue.version,
+    )

@@ -1,0 +1,59 @@
+"""How much is asked of the ledger, and when a client should come back."""
+
+from ocs.charging.policy import ServicePolicy
+from ocs.diameter.credit_control import USU, Units
+from ocs.model import UnitKind
+
+#: Volume-Quota-Threshold and Time-Quota-Threshold are Unsigned32 (TS 32.299, 7.2).
+THRESHOLD_LIMIT = 2**32 - 1
+#: Below Tcc of 60 s a client in the middle of its Tx would be taken for dead.
+SUPERVISION_SECONDS_MIN = 60
+
+
+def of_kind(units: Units, kind: UnitKind) -> int | None:
+    """The units of the kind that a service counts; others in the same group are informative."""
+    if kind is UnitKind.SECONDS:
+        return units.time
+    return units.octets if kind is UnitKind.OCTETS else units.specific
+
+
+def requested(rsu: Units | None, service: ServicePolicy) -> int | None:
+    """The quota to ask for: the client's amount within bounds, else the default; None: none."""
+    if rsu is None:
+        return None
+    amount = of_kind(rsu, service.unit)
+    if not amount:
+        return service.grant_default
+    return min(max(amount, service.grant_minimum), service.grant_maximum)
+
+
+def used(reports: tuple[USU, ...], service: ServicePolicy) -> int | None:
+    """The sum of the reports in the service's unit; None without a report."""
+    if not reports:
+        return None
+    return sum(of_kind(each.units, service.unit) or 0 for each in reports)
+
+
+def granted(amount: int, kind: UnitKind) -> Units:
+    """A grant in the unit that the service counts."""
+    if kind is UnitKind.SECONDS:
+        return Units(time=amount)
+    return Units(total_octets=amount) if kind is UnitKind.OCTETS else Units(specific=amount)
+
+
+def threshold(amount: int, percent: int) -> int | None:
+    """Remaining units at which the client asks again: below the grant, None where it makes no sense."""
+    value = min(amount * percent // 100, THRESHOLD_LIMIT)
+    return value if 0 < value < amount else None
+
+
+def supervision_seconds(validity_seconds: int) -> int:
+    """Tcc: twice the Validity-Time (RFC 8506, 13)."""
+    return max(2 * validity_seconds, SUPERVISION_SECONDS_MIN)
+
+
+def validity(validity_seconds: int, amount: int, kind: UnitKind) -> int:
+    """The Validity-Time beside a grant: for time longer than the grant, or it would cut it short."""
+    if kind is UnitKind.SECONDS and validity_seconds <= amount:
+        return amount + SUPERVISION_SECONDS_MIN
+    return validity_seconds
