@@ -181,7 +181,7 @@ def subscriber_list(config: ConfigOption = None, as_json: JsonOption = False) ->
     """Every subscriber."""
 
     async def work(desk: Desk) -> None:
-        present.subscribers(await desk.list(), as_json)
+        present.subscribers(await desk.everybody(), as_json)
 
     _at_desk(config, work)
 

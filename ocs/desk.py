@@ -43,6 +43,9 @@ POST_REFUSALS = {
 }
 
 
+NOTHING = Micros(0)
+
+
 class DeskError(Exception):
     """Refused, with the sentence a person reads."""
 
@@ -74,7 +77,7 @@ class Desk:
         *,
         imsi: str | None = None,
         tariff: str | None = None,
-        balance: Micros = Micros(0),
+        balance: Micros = NOTHING,
         state: SubscriberState = SubscriberState.ACTIVE,
     ) -> Subscriber:
         """Create a subscriber, with an opening balance where one is given."""
@@ -101,7 +104,7 @@ class Desk:
             raise DeskError(f"no subscriber has the number {msisdn}")
         return await self._subscribers.refresh(subscriber)
 
-    async def list(self) -> list[Subscriber]:
+    async def everybody(self) -> list[Subscriber]:
         """Every subscriber, ordered by number."""
         found = [each async for each in self._subscribers.all_subscribers()]
         return sorted(found, key=lambda each: each.identity(IdentityKind.E164) or "")

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ocs.abmf import keys
+from ocs.abmf.encoding import raw
 from ocs.abmf.ledger import Ledger, LedgerError
 from ocs.abmf.records import Records
 from ocs.diameter.server_initiated import build_asr, build_rar, result_code
@@ -50,12 +51,12 @@ async def tell(client: Redis, session: OpenSession, kind: str, *, wait: float = 
     Returns "" when not asked to wait, else what became of it: "ended" or "asked" (the client agreed),
     "unknown" (it has no such session), "no answer", or "refused <code>".
     """
-    reply = keys.reply(secrets.token_hex(8)) if wait else ""
+    reply = keys.reply(secrets.token_hex(8)) if wait else b""
     message = {
         "kind": kind,
         "session": base64.b64encode(session.session_id).decode(),
         "at": int(time.time()),
-        "reply": reply,
+        "reply": reply.decode(),
     }
     inbox = keys.inbox(session.owner)
     async with client.pipeline(transaction=False) as pipeline:
@@ -69,7 +70,7 @@ async def tell(client: Redis, session: OpenSession, kind: str, *, wait: float = 
         # Short blocking calls: the socket's own time-out is shorter than the client's patience.
         found = await client.blpop([reply], timeout=POLL_SECONDS)
         if found is not None:
-            return str(found[1].decode())
+            return raw(found[1]).decode()
         waited += POLL_SECONDS
     return "no answer"
 

@@ -160,5 +160,12 @@ async def play_on(config: Config, fast: bool, svg: Path | None, seed: int, as_js
     """Play; 1 when an expectation failed."""
     async with open_desk(config, actor="demo") as desk:
         return await play(
-            desk, str(config.diameter.listen[0]), config.diameter.port, fast, svg, seed, as_json
+            desk,
+            str(config.diameter.listen[0]),
+            config.diameter.port,
+            config.diameter.realm,
+            is_fast=fast,
+            svg=svg,
+            seed=seed,
+            as_json=as_json,
         )

@@ -1,0 +1,60 @@
+"""Plays the scenes against a running server, and reports what was verified."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from ocs.demo.client import DiameterClient
+from ocs.demo.scenes import SCENES, Cast, Desk
+from ocs.demo.stage import Stage
+
+REALM = "demo.example"
+#: Seconds between two lines: slow enough to be read, far faster than the usage it shows.
+PAUSE_SECONDS = 0.35
+
+
+async def play(
+    desk: Desk,
+    host: str,
+    port: int,
+    server_realm: str,
+    *,
+    is_fast: bool = False,
+    svg: Path | None = None,
+    seed: int = 1,
+    as_json: bool = False,
+) -> int:
+    """All scenes; 0 when every expectation was met, else 1."""
+    console = Console(
+        width=100,
+        record=svg is not None,
+        quiet=as_json,
+        force_terminal=True if svg is not None else None,
+    )
+    stage = Stage(console, 0.0 if is_fast or as_json else PAUSE_SECONDS)
+    switch = DiameterClient(f"switch-{seed}.{REALM}", REALM, server_realm)
+    ggsn = DiameterClient(f"ggsn-{seed}.{REALM}", REALM, server_realm)
+    await switch.connect(host, port)
+    await ggsn.connect(host, port)
+    # Numbers of a range that is not in use; the process id tells two runs apart.
+    run = f"{seed};{os.getpid()}"
+    start = 77019000000 + (seed * 7919 + os.getpid() * 31) % 900000
+    numbers = [str(start + index) for index in range(len(SCENES))]
+    cast = Cast(stage, desk, switch, ggsn, numbers, run)
+    try:
+        for scene in SCENES:
+            await scene(cast)
+    finally:
+        await switch.close()
+        await ggsn.close()
+    failed = stage.summary()
+    if svg is not None:
+        svg.parent.mkdir(parents=True, exist_ok=True)
+        console.save_svg(str(svg), title="ocs demo")
+    if as_json:
+        rows = [asdict(each) | {"met": each.is_met} for each in stage.expectations]
+        print(json.dumps({"failed": failed, "expectations": rows}, ensure_ascii=False))
+    return 1 if failed else 0
