@@ -47,6 +47,7 @@ async def play(
     try:
         for scene in SCENES:
             await scene(cast)
+        await cast.leave()
     finally:
         await switch.close()
         await ggsn.close()

@@ -3,7 +3,7 @@ a cut by the operator. Each computes what must come by its own arithmetic and co
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Protocol
@@ -27,6 +27,7 @@ class Desk(Protocol):
     """What the operator does in the scenes."""
 
     async def add(self, msisdn: str, *, balance: Micros) -> Subscriber: ...
+    async def remove(self, msisdn: str) -> None: ...
     async def topup(self, msisdn: str, amount: Micros) -> PostOutcome: ...
     async def balance(self, msisdn: str) -> Balance: ...
     async def statement(self, msisdn: str) -> list[LedgerEntry]: ...
@@ -144,13 +145,23 @@ class Cast:
     ggsn: DiameterClient
     numbers: list[str]
     run: str
+    added: list[str] = field(default_factory=list)
 
     async def subscriber(self, tenge: int) -> str:
         """A fresh subscriber with so much money."""
         msisdn = self.numbers.pop()
+        self.added.append(msisdn)
         await self.desk.add(msisdn, balance=Micros(tenge * MICROS))
         await self.stage.step("desk", f"adds {msisdn} with {tenge}.00 tenge")
         return msisdn
+
+    async def leave(self) -> None:
+        """Pay out what is left and remove the subscribers of the demonstration."""
+        for msisdn in self.added:
+            rest = (await self.desk.balance(msisdn)).available
+            if rest:
+                await self.desk.topup(msisdn, Micros(-rest))
+            await self.desk.remove(msisdn)
 
     async def books(self, msisdn: str, start: int) -> None:
         """Ledger and balance after a step."""
@@ -221,32 +232,28 @@ async def data_is_topped_up(cast: Cast) -> None:
     stage.expect("the grant is final", True, is_final(answer))
     used = 100 * KILOBYTE
     await stage.use(used // KILOBYTE, first // KILOBYTE, "KB")
-    await cast.desk.topup(msisdn, Micros(50 * MICROS))
-    await stage.step("desk", "tops up 50.00 tenge", "bold green")
+    await cast.desk.topup(msisdn, Micros(300 * MICROS))
+    await stage.step("desk", "tops up 300.00 tenge", "bold green")
     pushed = await asyncio.wait_for(cast.ggsn.pushed.get(), PUSH_SECONDS)
     await stage.step("server", "sends a Re-Auth-Request to the GGSN, which comes back")
     stage.expect("a Re-Auth-Request came", RAR, pushed.command)
     answer = await session.update(used)
     more = granted(answer)
     await stage.step("server", f"grants {more // KILOBYTE} KB, no longer final", "bold green")
-    await cast.books(msisdn, 53)
-    left = 5300 - data_tiyn(used)
-    stage.expect(
-        "spent for 100 KB", money(data_tiyn(used) * 10_000), money(5300 * 10_000 - left * 10_000)
-    )
-    # The cost of what goes on is the rise of the rounded total, so the rest is computed from the start.
-    total = kilobytes_for(5300) * KILOBYTE
-    stage.expect("the new grant", min(10 * MEGABYTE, total - used) // KILOBYTE, more // KILOBYTE)
-    stage.expect("final only if the money ends with it", more == total - used, is_final(answer))
+    await cast.books(msisdn, 303)
+    spent = (await cast.desk.balance(msisdn)).spent
+    stage.expect("spent for 100 KB", money(data_tiyn(used) * 10_000), money(spent))
+    stage.expect("kilobytes of the new grant", 10 * MEGABYTE // KILOBYTE, more // KILOBYTE)
+    stage.expect("it is not final", False, is_final(answer))
     used_more = 512 * KILOBYTE
     await stage.use(used_more // KILOBYTE, more // KILOBYTE, "KB")
     answer = await session.end(used_more)
     await stage.step("ggsn", "ends the session")
-    await cast.books(msisdn, 53)
+    await cast.books(msisdn, 303)
     cost = data_tiyn(used + used_more)
     rest = await cast.desk.balance(msisdn)
     stage.expect("cost of 612 KB in all", money(cost * 10_000), money(rest.spent))
-    stage.expect("left", money((5300 - cost) * 10_000), money(rest.available))
+    stage.expect("left", money((30300 - cost) * 10_000), money(rest.available))
 
 
 async def two_sessions_share(cast: Cast) -> None:
