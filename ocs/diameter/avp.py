@@ -31,25 +31,40 @@ def walk(message: bytes, start: int, end: int) -> Iterator[Found]:
     unpack = _CODE_LENGTH.unpack_from
     while at < end:
         if end - at < 8:
-            raise bad_length(0, 0, 0, "octets left over behind the last AVP")
+            raise malformed(message, at, end)
         code, word = unpack(message, at)
-        flags, length = word >> 24, word & 0xFFFFFF
-        head, vendor = 8, 0
-        if flags & V_BIT:
-            head = 12
-            if end - at >= 12:
-                vendor = int.from_bytes(message[at + 8 : at + 12], "big")
-                if vendor == 0:
-                    example = octets(code, b"", flags & ~V_BIT)
-                    raise ProtocolError(
-                        ResultCode.INVALID_AVP_BITS, f"AVP {code} has V with vendor 0", example
-                    )
-        if length < head or at + length > end:
-            raise bad_length(code, vendor, flags, f"length {length} of AVP {code} cannot be")
-        yield code, vendor, flags, at + head, at + length, at
-        at += length + 3 & ~3
-        if at > end:
-            raise bad_length(code, vendor, flags, f"padding of AVP {code} is missing")
+        stop = at + (word & 0xFFFFFF)
+        data, vendor = at + 8, 0
+        if word & V_BIT << 24:
+            data = at + 12
+            vendor = int.from_bytes(message[at + 8 : data], "big")
+        following = stop + 3 & ~3
+        if stop < data or following > end:
+            raise malformed(message, at, end)
+        found = code, vendor, word >> 24, data, stop, at
+        if data == at + 12 and not vendor:
+            raise bad_bits(found)
+        yield found
+        at = following
+
+
+def malformed(message: bytes, at: int, end: int) -> ProtocolError:
+    """5014 for the AVP at `at`, whose length does not fit before `end`."""
+    if end - at < 8:
+        # What is there of the header, filled up to one (RFC 6733, 7.1.5).
+        code = int.from_bytes(message[at : min(end, at + 4)].ljust(4, b"\0"), "big")
+        return bad_length(code, 0, 0, f"{end - at} octets are left over behind the last AVP")
+    code, word = _CODE_LENGTH.unpack_from(message, at)
+    length, flags, vendor = word & 0xFFFFFF, word >> 24, 0
+    if flags & V_BIT and length >= 12 and end - at >= 12:
+        vendor = int.from_bytes(message[at + 8 : at + 12], "big")
+    return bad_length(code, vendor, flags, f"length {length} of AVP {code} cannot be")
+
+
+def bad_bits(found: Found) -> ProtocolError:
+    """3009: the V bit with vendor 0 (RFC 6733, 4.1)."""
+    reason = f"AVP {found[0]} has V with vendor 0"
+    return ProtocolError(ResultCode.INVALID_AVP_BITS, reason, example(found[0], 0, found[2]))
 
 
 def bad_length(code: int, vendor: int, flags: int, message: str) -> ProtocolError:

@@ -5,7 +5,7 @@ errors; the E bit goes with 3xxx and nothing else but requests whose CCA cannot 
 holds a well-formed AVP; RFC 8506's additions carry no M bit (RFC 6733, 6.2 and 7).
 """
 
-from ocs.diameter.avp import i32, i64, octets, text, u32, u64
+from ocs.diameter.avp import i32, i64, octets, raw_avp, text, u32, u64
 from ocs.diameter.credit_control import CCA, CCR, FinalUnit, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import (
@@ -155,7 +155,7 @@ def error_answer(
     )
 
 
-#: Sizes that make a salvaged AVP usable in an answer: anything from 1 for a Session-Id.
+#: What an answer repeats, with its size; None: any.
 _SALVAGED = {263: None, 416: 4, 415: 4, 284: None}
 
 
@@ -171,10 +171,10 @@ def _salvage(message: bytes) -> dict[int, bytes]:
             break
         if code in _SALVAGED and not message[at + 4] & 0x80:
             size = _SALVAGED[code]
-            whole = message[at : at + length] + bytes(padded - length)
             if code == 284:
-                found[code] = found.get(code, b"") + whole
+                found[code] = found.get(code, b"") + raw_avp(message, at, at + length)
             elif length > 8 and (size is None or length == 8 + size):
-                found.setdefault(code, whole)
+                # Written anew: reserved flags are not ours to send (RFC 6733, 4.1).
+                found.setdefault(code, octets(code, message[at + 8 : at + length]))
         at += padded
     return found

@@ -1,13 +1,14 @@
 """Reading a CCR: the hot path, without an object for each AVP.
 
 What is wrong with a request is found in this order: lengths and flags, unknown AVPs with the M bit,
-missing AVPs, too many, values out of range. AVPs that nobody reads are checked and not kept.
+missing AVPs, too many, values out of range. AVPs that nobody reads are checked and not kept. An AVP is
+its code *and* its vendor: the code of a Rating-Group with another vendor is something else.
 """
 
 from collections.abc import Callable
 
 from ocs.diameter import avp
-from ocs.diameter.avp import M_BIT, MAX_AVPS, Found, read_number, read_text, walk
+from ocs.diameter.avp import Found, read_number, read_text
 from ocs.diameter.credit_control import (
     CCR,
     EVENT_REQUEST,
@@ -16,12 +17,15 @@ from ocs.diameter.credit_control import (
     USU,
     Units,
 )
-from ocs.diameter.dictionary import TGPP, TYPES
-from ocs.diameter.framing import HEADER_SIZE, ProtocolError, ResultCode, parse_header
+from ocs.diameter.dictionary import TGPP
+from ocs.diameter.framing import ProtocolError, ResultCode, parse_header
+from ocs.diameter.structure import Structure, examine
 
 #: RFC 6733 sets no limit; longer ones are not seen, and the store keeps each one.
 MAX_SESSION_ID = 1024
 MAX_MSCC = 64
+#: A domain name has at most 255 octets (RFC 1035, 2.3.4); it becomes part of keys and labels.
+MAX_IDENTITY = 255
 #: Amounts go through doubles in the store: at 2^53 the last unit would be lost.
 UNITS_LIMIT = 2**53
 #: Seconds between 1900 and 1970, and the length of an NTP era (RFC 6733, 4.3.1).
@@ -49,43 +53,59 @@ def invalid(message: bytes, found: Found, reason: str) -> ProtocolError:
     )
 
 
-def _check_known(message: bytes, found: Found) -> None:
-    code, vendor, flags, _, end, at = found
-    if flags & M_BIT and (code, vendor) not in TYPES:
-        raise ProtocolError(
-            ResultCode.AVP_UNSUPPORTED,
-            f"AVP {code} of vendor {vendor} is not known here",
-            avp.raw_avp(message, at, end),
-        )
+def repeated(message: bytes, found: Found) -> ProtocolError:
+    """5009 with the first AVP that is one too many (RFC 6733, 7.1.5)."""
+    return ProtocolError(
+        ResultCode.AVP_OCCURS_TOO_MANY_TIMES,
+        f"AVP {found[0]} stands more than once",
+        avp.raw_avp(message, found[5], found[4]),
+    )
 
 
-def _members(message: bytes, found: Found) -> list[Found]:
-    """The AVPs of a known group, checked."""
-    members = list(walk(message, found[3], found[4]))
-    for each in members:
-        _check_known(message, each)
-    return members
+def missing(code: int, named: bytes = b"") -> ProtocolError:
+    """5005 with an example of what is missing (RFC 6733, 7.5)."""
+    named = named or avp.example(code)
+    return ProtocolError(ResultCode.MISSING_AVP, f"AVP {code} is missing", named)
 
 
 def decode_ccr(message: bytes) -> CCR:
     """The CCR in `message`, whose length the framer has checked; ProtocolError with its code."""
-    found = list(walk(message, HEADER_SIZE, len(message)))
-    if len(found) > MAX_AVPS:
-        raise ProtocolError(ResultCode.AVP_OCCURS_TOO_MANY_TIMES, "too many AVPs")
-    for each in found:
-        _check_known(message, each)
-    seen = {each[0] for each in found if each[1] == 0}
+    structure = examine(message)
+    seen: set[int] = set()
+    first_repeated: Found | None = None
+    for each in structure.top:
+        code = each[0]
+        if each[1] == 0 and code in _ONCE:
+            if code in seen:
+                first_repeated = first_repeated or each
+            seen.add(code)
     for code in _REQUIRED:
         if code not in seen:
-            raise ProtocolError(ResultCode.MISSING_AVP, f"AVP {code} is missing", avp.example(code))
-    return _Reader(message).read(found)
+            raise missing(code)
+    if first_repeated is not None:
+        raise repeated(message, first_repeated)
+    if structure.wrong_size is not None:
+        raise structure.wrong_size
+    return _Reader(message, structure).read()
+
+
+def _check_event(action: int | None) -> None:
+    """Requested-Action says what an event is; other requests carry it without meaning (RFC 8506, 8.41)."""
+    if action is None:
+        raise missing(436)
+    if action > 3:
+        raise ProtocolError(
+            ResultCode.INVALID_AVP_VALUE, "Requested-Action is 0 to 3", avp.u32(436, action)
+        )
 
 
 class _Reader:
     """Reads one CCR; one method for each AVP that is more than a plain value."""
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, structure: Structure) -> None:
         self._message = message
+        self._top = structure.top
+        self._members = structure.members
         header = parse_header(message)
         self._ccr = CCR(
             hop_by_hop=header.hop_by_hop,
@@ -104,27 +124,19 @@ class _Reader:
         self._ids: list[tuple[int, str]] = []
         self._inner_ids: list[tuple[int, str]] = []
 
-    def read(self, found: list[Found]) -> CCR:
-        seen: set[int] = set()
-        for each in found:
-            code, vendor = each[0], each[1]
-            if vendor == 0:
-                if code in _ONCE:
-                    if code in seen:
-                        raise ProtocolError(
-                            ResultCode.AVP_OCCURS_TOO_MANY_TIMES,
-                            f"AVP {code} stands more than once",
-                            avp.raw_avp(self._message, each[5], each[4]),
-                        )
-                    seen.add(code)
-                reader = _READERS.get(code)
+    def read(self) -> CCR:
+        for each in self._top:
+            if each[1] == 0:
+                reader = _READERS.get(each[0])
                 if reader is not None:
                     reader(self, each)
-            elif code == 873 and vendor == TGPP:
+            elif each[0] == 873 and each[1] == TGPP:
                 self._service_information(each)
         ccr = self._ccr
         ccr.mscc = tuple(self._mscc)
         ccr.subscription_ids = tuple(self._ids or self._inner_ids)
+        if ccr.request_type == EVENT_REQUEST:
+            _check_event(ccr.requested_action)
         return ccr
 
     # Plain values.
@@ -135,7 +147,7 @@ class _Reader:
             raise ProtocolError(
                 ResultCode.INVALID_AVP_VALUE,
                 f"a Session-Id has 1 to {MAX_SESSION_ID} octets",
-                avp.raw_avp(self._message, found[5], min(found[4], found[5] + 8)),
+                avp.example(263),
             )
         self._ccr.session_id = value
 
@@ -153,8 +165,10 @@ class _Reader:
 
     def _identity(self, found: Found) -> str:
         value = read_text(self._message, found)
-        if not value or not value.isascii() or not value.isprintable():
-            raise invalid(self._message, found, "a DiameterIdentity is printable ASCII")
+        if not (0 < len(value) <= MAX_IDENTITY and value.isascii() and value.isprintable()):
+            raise invalid(
+                self._message, found, f"a DiameterIdentity is 1 to {MAX_IDENTITY} printable octets"
+            )
         return value
 
     def _service_context(self, found: Found) -> None:
@@ -188,10 +202,7 @@ class _Reader:
         self._ccr.event_timestamp = value + (0 if value >> 31 else NTP_ERA) - NTP_EPOCH
 
     def _requested_action(self, found: Found) -> None:
-        value = read_number(self._message, found)
-        if value > 3 and self._ccr.request_type == EVENT_REQUEST:
-            raise invalid(self._message, found, "Requested-Action is 0 to 3")
-        self._ccr.requested_action = value
+        self._ccr.requested_action = read_number(self._message, found)
 
     def _termination_cause(self, found: Found) -> None:
         self._ccr.termination_cause = read_number(self._message, found)
@@ -208,28 +219,32 @@ class _Reader:
     # Groups.
 
     def _rsu(self, found: Found) -> None:
-        self._ccr.command_rsu = self._units(_members(self._message, found))
+        self._ccr.command_rsu = self._units(found)
 
     def _usu(self, found: Found) -> None:
         self._ccr.command_usu += (self._used(found),)
 
     def _subscription(self, found: Found) -> None:
-        self._ids += self._subscription_id(found)
+        kind, data = self._subscription_id(found)
+        if kind is None or data is None:
+            code = 450 if kind is None else 444
+            # The parent goes around it (RFC 6733, 7.5).
+            raise missing(code, avp.octets(443, avp.example(code)))
+        self._ids.append((kind, data))
 
-    def _subscription_id(self, found: Found) -> list[tuple[int, str]]:
+    def _subscription_id(self, found: Found) -> tuple[int | None, str | None]:
         kind, data = None, None
-        for each in _members(self._message, found):
+        for each in self._members(found):
+            if each[1]:
+                continue
             if each[0] == 450:
                 kind = read_number(self._message, each)
             elif each[0] == 444:
                 data = read_text(self._message, each)
-        if kind is None or data is None:
-            missing = avp.octets(443, avp.example(450 if kind is None else 444))
-            raise ProtocolError(ResultCode.MISSING_AVP, "Subscription-Id is incomplete", missing)
-        return [(kind, data)]
+        return kind, data
 
     def _extension(self, found: Found) -> None:
-        for each in _members(self._message, found):
+        for each in self._members(found):
             if 660 <= each[0] <= 664 and each[1] == 0:
                 self._ids.append((each[0] - 660, read_text(self._message, each)))
 
@@ -246,65 +261,77 @@ class _Reader:
         usu: tuple[USU, ...] = ()
         reason: int | None = None
         message = self._message
-        for each in _members(message, found):
-            code = each[0]
-            if code == 432:
+        for each in self._members(found):
+            code, vendor = each[0], each[1]
+            if vendor:
+                if code == 872 and vendor == TGPP:
+                    reason = read_number(message, each)
+            elif code == 432:
+                if group is not None:
+                    raise repeated(message, each)
                 group = read_number(message, each)
             elif code == 439:
                 identifiers += (read_number(message, each),)
             elif code == 437:
-                rsu = self._units(_members(message, each))
+                if rsu is not None:
+                    raise repeated(message, each)
+                rsu = self._units(each)
             elif code == 446:
                 usu += (self._used(each),)
-            elif code == 872:
-                reason = read_number(message, each)
         self._mscc.append(MSCC(group, identifiers, rsu, usu, reason))
 
-    def _units(self, members: list[Found]) -> Units:
+    def _units(self, found: Found) -> Units:
         values: dict[str, int] = {}
-        for each in members:
+        for each in self._members(found):
             name = _UNIT_FIELDS.get(each[0])
             if name is None or each[1]:
                 continue
+            if name in values:
+                raise repeated(self._message, each)
             value = read_number(self._message, each)
             if value >= UNITS_LIMIT:
                 raise invalid(self._message, each, "more units than can be counted")
             values[name] = value
-        return Units(**values)
+        units = Units(**values)
+        if (units.octets or 0) >= UNITS_LIMIT:
+            raise invalid(self._message, found, "more octets than can be counted")
+        return units
 
     def _used(self, found: Found) -> USU:
-        members = _members(self._message, found)
         reason, change = None, None
-        for each in members:
-            if each[0] == 872:
+        for each in self._members(found):
+            if each[0] == 872 and each[1] == TGPP:
                 reason = read_number(self._message, each)
-            elif each[0] == 452:
+            elif each[0] == 452 and each[1] == 0:
                 change = read_number(self._message, each)
-        return USU(self._units(members), reason, change)
+        return USU(self._units(found), reason, change)
 
-    # Service-Information: only what rating reads. Unknown AVPs with the M bit are accepted in it:
-    # each release of TS 32.299 adds some.
+    # Service-Information: only what rating reads, and nothing in it is insisted upon.
 
     def _service_information(self, found: Found) -> None:
-        for each in walk(self._message, found[3], found[4]):
-            if each[0] == 443 and each[1] == 0:
-                self._inner_ids += self._subscription_id(each)
-            elif each[0] == 874 and each[1] == TGPP:
+        for each in self._members(found):
+            code, vendor = each[0], each[1]
+            if code == 443 and vendor == 0:
+                kind, data = self._subscription_id(each)
+                if kind is not None and data is not None:
+                    self._inner_ids.append((kind, data))
+            elif vendor != TGPP:
+                continue
+            elif code == 874:
                 self._ps_information(each)
-            elif each[0] == 876 and each[1] == TGPP:
-                self._ims_information(each)
+            elif code in (876, 3410):  # IMS-, VCS-Information
+                self._call_information(each)
 
     def _ps_information(self, found: Found) -> None:
-        for code, vendor, flags, start, end, at in walk(self._message, found[3], found[4]):
-            each = (code, vendor, flags, start, end, at)
-            if code == 30 and vendor == 0:
+        for each in self._members(found):
+            if each[0] == 30 and each[1] == 0:
                 self._ccr.apn = read_text(self._message, each)
-            elif code == 18 and vendor == TGPP:
+            elif each[0] == 18 and each[1] == TGPP:
                 self._ccr.serving_plmn = read_text(self._message, each)
 
-    def _ims_information(self, found: Found) -> None:
+    def _call_information(self, found: Found) -> None:
         asked = None
-        for each in walk(self._message, found[3], found[4]):
+        for each in self._members(found):
             if each[1] != TGPP:
                 continue
             if each[0] == 831:
@@ -312,7 +339,7 @@ class _Reader:
             elif each[0] == 832:
                 self._ccr.called = read_text(self._message, each)
             elif each[0] == 1251:
-                asked = read_text(self._message, each)
+                asked = asked or read_text(self._message, each)
             elif each[0] == 829:
                 self._ccr.role_of_node = read_number(self._message, each)
         if self._ccr.called is None:

@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass
 
-from ocs.diameter.avp import Found, octets, read_number, text, u32, u64, walk
+from ocs.diameter.avp import Found, example, octets, read_number, read_text, text, u32, u64, walk
 from ocs.diameter.cca import write_units
 from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import CCR as CCR_COMMAND
-from ocs.diameter.framing import HEADER_SIZE, Header, pack_header, parse_header
+from ocs.diameter.framing import (
+    HEADER_SIZE,
+    Header,
+    ProtocolError,
+    ResultCode,
+    pack_header,
+    parse_header,
+)
+
+#: Units in the order of `Units`; numbers of an MSCC in an answer, and those of 3GPP.
+_UNITS = (420, 421, 412, 414, 417)
+_MSCC_NUMBERS, _THRESHOLDS = (432, 268, 448), (868, 869)
 
 
 def encode_ccr(ccr: CCR) -> bytes:
@@ -117,7 +128,9 @@ def decode_cca(message: bytes) -> Answer:
     """The answer in `message`; ProtocolError when it is malformed."""
     answer = Answer(parse_header(message))
     for found in walk(message, HEADER_SIZE, len(message)):
-        code, _, _, start, end, at = found
+        code, vendor, _, start, end, at = found
+        if vendor:
+            continue
         if code == 263:
             answer.session_id = message[start:end]
         elif code == 268:
@@ -137,7 +150,7 @@ def decode_cca(message: bytes) -> Answer:
         elif code == 423:
             answer.cost = _read_cost(message, found)
         elif code == 281:
-            answer.error_message = message[start:end].decode()
+            answer.error_message = read_text(message, found)
         elif code == 279:
             answer.failed_avp = message[start:end]
         elif code == 284:
@@ -146,23 +159,21 @@ def decode_cca(message: bytes) -> Answer:
 
 
 def _read_units(message: bytes, found: Found) -> Units:
-    values = {each[0]: read_number(message, each) for each in walk(message, found[3], found[4])}
-    return Units(*(values.get(code) for code in (420, 421, 412, 414, 417)))
+    values = {
+        each[0]: read_number(message, each)
+        for each in walk(message, found[3], found[4])
+        if each[1] == 0 and each[0] in _UNITS
+    }
+    return Units(*(values.get(code) for code in _UNITS))
 
 
 def _read_cost(message: bytes, found: Found) -> tuple[int, int, int]:
-    digits = exponent = currency = 0
+    numbers: dict[int, int] = {}
     for each in walk(message, found[3], found[4]):
-        if each[0] == 425:
-            currency = read_number(message, each)
-            continue
-        for inner in walk(message, each[3], each[4]):
-            value = int.from_bytes(message[inner[3] : inner[4]], "big", signed=True)
-            if inner[0] == 447:
-                digits = value
-            else:
-                exponent = value
-    return digits, exponent, currency
+        members = walk(message, each[3], each[4]) if each[0] == 445 else (each,)
+        for one in members:
+            numbers[one[0]] = int.from_bytes(message[one[3] : one[4]], "big", signed=True)
+    return numbers.get(447, 0), numbers.get(429, 0), numbers.get(425, 0)
 
 
 def _read_mscc(message: bytes, found: Found) -> MSCCAnswer:
@@ -170,15 +181,17 @@ def _read_mscc(message: bytes, found: Found) -> MSCCAnswer:
     identifiers: tuple[int, ...] = ()
     gsu, final = None, None
     for each in walk(message, found[3], found[4]):
-        if each[0] == 431:
+        code = each[0]
+        if each[1] != (TGPP if code in _THRESHOLDS else 0):
+            continue
+        if code == 431:
             gsu = _read_units(message, each)
-        elif each[0] == 430:
-            members = walk(message, each[3], each[4])
-            final = FinalUnit(next(read_number(message, one) for one in members if one[0] == 449))
-        elif each[0] == 439:
+        elif code == 430:
+            final = _read_final_unit(message, each)
+        elif code == 439:
             identifiers += (read_number(message, each),)
-        else:
-            numbers[each[0]] = read_number(message, each)
+        elif code in _MSCC_NUMBERS or code in _THRESHOLDS:
+            numbers[code] = read_number(message, each)
     return MSCCAnswer(
         rating_group=numbers.get(432),
         service_identifiers=identifiers,
@@ -188,4 +201,15 @@ def _read_mscc(message: bytes, found: Found) -> MSCCAnswer:
         final_unit=final,
         time_threshold=numbers.get(868),
         volume_threshold=numbers.get(869),
+    )
+
+
+def _read_final_unit(message: bytes, found: Found) -> FinalUnit:
+    for each in walk(message, found[3], found[4]):
+        if each[0] == 449 and each[1] == 0:
+            return FinalUnit(read_number(message, each))
+    raise ProtocolError(
+        ResultCode.MISSING_AVP,
+        "Final-Unit-Indication without its action",
+        octets(430, example(449)),
     )

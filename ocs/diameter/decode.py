@@ -44,7 +44,8 @@ def extract(source: str | bytes) -> list[bytes]:
     Bare AVPs come back as one element that has no message header.
     """
     data = source if isinstance(source, bytes) else source.encode()
-    if data[:1] != b"\x01":
+    # A message starts with octet 1, an AVP with the high octet of its code; text with neither.
+    if data[:1] not in (b"\0", b"\1"):
         data = from_hex(data)
     if not data:
         return []
@@ -83,8 +84,13 @@ def from_hex(data: bytes) -> bytes:
 
 def tree(message: bytes) -> list[Node]:
     """The message as one node, or bare AVPs as several; ProtocolError where it is malformed."""
-    if message[0] != 1:
-        return list(_members(message, 0, len(message), 0))
+    if message[:1] != b"\1":
+        return _members(message, 0, len(message), 0)
+    if len(message) < HEADER_SIZE or parse_header(message).length != len(message):
+        raise ProtocolError(
+            ResultCode.INVALID_MESSAGE_LENGTH,
+            f"{len(message)} octets are not the message that their header announces",
+        )
     header = parse_header(message)
     name = COMMANDS.get(header.command, f"Command {header.command}")
     kind = "Request" if header.is_request else "Answer"

@@ -1,0 +1,198 @@
+"""The store's functions against the reference model: equal after every step of any history."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from redis import Redis as SyncRedis
+
+from ocs.abmf.library import Library
+from ocs.abmf.records import read_sessions
+from ocs.abmf.redis_ledger import RedisLedger
+from ocs.model import Charge, ChargeOutcome, Leg, Micros, Posting, Refusal, Rounding, RoundingMode
+from ocs.store.connect import connect
+from tests.support.memory_ledger import MemoryLedger
+from tests.support.plans import plan, subscriber
+
+SESSIONS = [b"s%d{x}" % number for number in range(8)]
+#: Prices that round awkwardly, with fees, tiers, a maximum and free stretches.
+PRICES = {
+    "call": (Rounding(), 3, (Leg(0, 1800, 1, 550_000),)),
+    "data": (Rounding(), 16384, (Leg(0, 2**50, 1024, 15625 * 1024),)),
+    "tier": (Rounding(RoundingMode.UP, 10_000), 7, (Leg(0, 60, 6, 900_001, 50_000), Leg(60, 90, 1, 0))),
+    "odd": (Rounding(RoundingMode.HALF_UP, 3), 11, (Leg(0, 40, 7, 12_345), Leg(40, 999, 1, 13))),
+}
+units = st.one_of(st.none(), st.integers(0, 80), st.integers(0, 5000))
+
+
+@st.composite
+def charges(draw: st.DrawFn) -> tuple[Charge, ...]:
+    """One or two services of a request."""
+    names = draw(st.lists(st.sampled_from([*PRICES]), min_size=1, max_size=2, unique=True))
+    found = []
+    for name in names:
+        rounding, denominator, legs = PRICES[name]
+        refusal = draw(st.sampled_from([Refusal.NONE] * 8 + [Refusal.DENIED, Refusal.RATING_FAILED]))
+        if refusal is Refusal.RATING_FAILED:
+            legs = ()
+        used, wanted = draw(units), draw(units)
+        found.append(Charge(name, used, wanted, rounding, denominator, legs, refusal))
+    return tuple(found)
+
+
+def comparable(outcome: ChargeOutcome) -> tuple[object, ...]:
+    """What both sides must agree on."""
+    return outcome.status, outcome.results, outcome.total_cost, outcome.subscriber
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Drives both ledgers with the same calls."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.client = connect(self.url, 10.0)
+        self.memory = MemoryLedger()
+        self.subscriber = subscriber()
+        self.version = 0
+        self.plans = []
+        with SyncRedis.from_url(self.url) as plain:
+            plain.flushdb()
+        library = Library.from_package()
+        self.runner.run(library.load(self.client))
+        self.redis = RedisLedger(self.client, library, clock=lambda: self.memory.now)
+        self.put_again()
+        self.post(5_000_000, 99)
+
+    def teardown(self) -> None:
+        self.runner.run(self.client.aclose())
+        self.runner.close()
+
+    @rule()
+    def put_again(self) -> None:
+        """The subscriber changes: plans made before are stale."""
+        stored = self.runner.run(self.redis.put(replace(self.subscriber, version=self.version)))
+        assert stored is not None
+        self.version = stored.version
+        self.memory.put(stored)
+
+    @rule(
+        amount=st.one_of(st.integers(0, 3_000_000), st.integers(-2_000_000, 20_000_000)),
+        key=st.integers(0, 30),
+    )
+    def post(self, amount: int, key: int) -> None:
+        """A top-up or a payout, sometimes under a used key."""
+        posting = Posting(
+            self.subscriber.account_id,
+            self.subscriber.partition,
+            str(key),
+            "topup",
+            Micros(amount),
+            "test",
+            "test",
+        )
+        outcome = self.runner.run(self.redis.post(posting))
+        assert outcome.status is self.memory.post(posting).status
+
+    @rule(
+        kind=st.sampled_from("IIIUUUUUUT"),
+        number=st.integers(0, 40),
+        session=st.sampled_from(SESSIONS),
+        whole=st.booleans(),
+        asked=charges(),
+        is_stale=st.integers(0, 9),
+    )
+    def charge(
+        self,
+        kind: str,
+        number: int,
+        session: bytes,
+        whole: bool,
+        asked: tuple[Charge, ...],
+        is_stale: int,
+    ) -> None:
+        """Any request, in any order, legal or not."""
+        version = self.version - (is_stale == 9)
+        if session not in self.memory.sessions and number % 8:
+            kind = "I"  # most histories begin at the beginning
+        made = plan(
+            self.subscriber, kind, number, *asked, session=session, whole=whole, version=version
+        )
+        self.plans.append(made)
+        self.both(made)
+
+    @rule(index=st.integers(0, 1000))
+    def repeat(self, index: int) -> None:
+        """A request again: the same answer, nothing moves."""
+        if self.plans:
+            before = self.memory.balance(self.subscriber.account_id)
+            made = self.plans[index % len(self.plans)]
+            first = self.both(made)
+            second = self.both(made)
+            assert first == second
+            if first[0] == "replayed":
+                assert before == self.memory.balance(self.subscriber.account_id)
+
+    @rule(session=st.sampled_from(SESSIONS), reason=st.sampled_from(["supervision", "gone", "cut"]))
+    def expire(self, session: bytes, reason: str) -> None:
+        """The sweeper, a client that is gone, an operator."""
+        found = self.runner.run(
+            read_sessions(self.client, self.subscriber.partition, [session])
+        )
+        known = self.memory.sessions.get(session)
+        assert bool(found) == (known is not None and known.state == "open")
+        if found:
+            done = self.runner.run(self.redis.expire(found[0], reason))
+            assert done == self.memory.expire(session, reason)
+
+    @rule(millis=st.integers(0, 2_000_000))
+    def pass_time(self, millis: int) -> None:
+        """Deadlines come nearer."""
+        self.memory.now += millis
+
+    def both(self, made: object) -> tuple[object, ...]:
+        """The outcome, which must be the same on both sides."""
+        outcome = self.runner.run(self.redis.charge(made))  # type: ignore[arg-type]  # a plan
+        mine = comparable(self.memory.charge(made))  # type: ignore[arg-type]  # a plan
+        assert comparable(outcome) == mine
+        return mine
+
+    @invariant()
+    def amounts_are_equal(self) -> None:
+        """The same amounts; credited is the sum of the rest; reservations belong to open sessions."""
+        each = self.subscriber
+        found = self.runner.run(self.redis.balance(each.account_id, each.partition))
+        assert found is not None
+        assert found == self.memory.balance(each.account_id)
+        assert found.credited == (
+            found.available + found.reserved + found.spent + found.written_off
+        )
+        assert min(found.available, found.reserved, found.spent, found.written_off) >= 0
+        sessions = self.runner.run(read_sessions(self.client, each.partition, SESSIONS))
+        assert sum(one.reserved for one in sessions) == found.reserved
+
+
+@pytest.fixture
+def machine(empty_store: str) -> Iterator[type[LedgerMachine]]:
+    """The machine on this store."""
+    LedgerMachine.url = empty_store
+    yield LedgerMachine
+
+
+def test_store_equals_model(machine: type[LedgerMachine]) -> None:
+    """Any history gives the same outcomes and amounts on both sides."""
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+        machine,
+        settings=settings(
+            max_examples=120,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,263 @@
+"""The ledger on a real store: each way to refuse, then the money."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from redis.asyncio import Redis
+
+from ocs.abmf import keys
+from ocs.abmf.library import Library
+from ocs.abmf.records import Records
+from ocs.abmf.redis_ledger import RedisLedger
+from ocs.model import (
+    AccountId,
+    ChargeStatus,
+    Leg,
+    Micros,
+    OutcomeStatus,
+    Posting,
+    PostStatus,
+    Refusal,
+    Subscriber,
+)
+from tests.support.plans import call, plan, subscriber
+
+PARTITIONS = 256
+
+
+@pytest.fixture
+async def ledger(redis: Redis) -> RedisLedger:
+    """A ledger on an empty store."""
+    library = Library.from_package()
+    await library.load(redis)
+    return RedisLedger(redis, library, PARTITIONS)
+
+
+@pytest.fixture
+async def payer(ledger: RedisLedger) -> Subscriber:
+    """A subscriber with 30.00."""
+    stored = await ledger.put(subscriber())
+    assert stored is not None
+    outcome = await ledger.post(topup(stored, 30_000_000))
+    assert outcome.status is PostStatus.POSTED
+    return stored
+
+
+def topup(each: Subscriber, amount: int, key: str = "first") -> Posting:
+    """A top-up."""
+    return Posting(
+        each.account_id, each.partition, key, "topup", Micros(amount), "test", "because"
+    )
+
+
+async def amounts(ledger: RedisLedger, each: Subscriber) -> tuple[int, int, int, int]:
+    """available, reserved, spent, written off; and the invariant."""
+    found = await ledger.balance(each.account_id, each.partition)
+    assert found is not None
+    assert found.credited == found.available + found.reserved + found.spent + found.written_off
+    assert found.available >= 0
+    return found.available, found.reserved, found.spent, found.written_off
+
+
+async def test_posting_refusals(ledger: RedisLedger, payer: Subscriber) -> None:
+    """A movement is refused by name, and nothing moves."""
+    before = await amounts(ledger, payer)
+    ghost = replace(topup(payer, 1), account_id=AccountId("99"))
+    assert (await ledger.post(ghost)).status is PostStatus.UNKNOWN_ACCOUNT
+    refused = await ledger.post(topup(payer, -30_000_001, "k"))
+    assert refused.status is PostStatus.INSUFFICIENT
+    assert (await ledger.post(topup(payer, 9 * 10**15, "k"))).status is PostStatus.LIMIT
+    assert (await ledger.post(topup(payer, 5))).status is PostStatus.MISMATCH
+    assert (await ledger.post(topup(payer, 30_000_000))).status is PostStatus.REPLAYED
+    assert await amounts(ledger, payer) == before
+
+
+async def test_unknown_session(ledger: RedisLedger, payer: Subscriber, redis: Redis) -> None:
+    """A U of a session never seen moves nothing and keeps the usage as an orphan record, once."""
+    stray = replace(plan(payer, "U", 1, call(7, 60)), account_id=AccountId(""), version=0)
+    for _ in range(2):
+        assert (await ledger.charge(stray)).status is OutcomeStatus.UNKNOWN
+    rows = await redis.xrange(keys.ledger(payer.partition))
+    orphans = [row for _, row in rows if row[b"kind"] == b"orphan"]
+    assert [(row[b"units"], row[b"key"]) for row in orphans] == [(b"7", b"100")]
+    assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
+
+
+async def test_stale_plan(ledger: RedisLedger, payer: Subscriber) -> None:
+    """A plan from an old snapshot changes nothing and brings the fresh one."""
+    changed = await ledger.put(replace(payer, tariff="other"))
+    assert changed is not None and changed.version == 2
+    outcome = await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    assert outcome.status is OutcomeStatus.STALE
+    assert outcome.subscriber == changed
+    assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
+
+
+async def test_put_conflict(ledger: RedisLedger, payer: Subscriber) -> None:
+    """Data written from an old version is refused."""
+    assert await ledger.put(payer) is not None
+    assert await ledger.put(payer) is None
+
+
+async def test_second_initial(ledger: RedisLedger, payer: Subscriber) -> None:
+    """An open session is not opened again, and an ended one not revived."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    again = plan(payer, "I", 5, call(None, 60))
+    assert (await ledger.charge(again)).status is OutcomeStatus.EXISTS
+    await ledger.charge(plan(payer, "T", 1, call(0, None)))
+    assert (await ledger.charge(again)).status is OutcomeStatus.EXISTS
+    assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
+
+
+async def test_same_number_other_content(ledger: RedisLedger, payer: Subscriber) -> None:
+    """The key of a request is bound to its content."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    await ledger.charge(plan(payer, "U", 1, call(10, 60)))
+    before = await amounts(ledger, payer)
+    outcome = await ledger.charge(plan(payer, "U", 1, call(50, 60)))
+    assert outcome.status is OutcomeStatus.MISMATCH
+    assert await amounts(ledger, payer) == before
+
+
+async def test_refusal_is_sticky(ledger: RedisLedger, payer: Subscriber) -> None:
+    """A refused CCR stays refused when it is repeated after a top-up."""
+    await ledger.post(topup(payer, -30_000_000, "out"))
+    first = plan(payer, "I", 0, call(None, 60))
+    refused = await ledger.charge(first)
+    assert refused.status is OutcomeStatus.REFUSED
+    assert refused.results[0].status is ChargeStatus.NO_CREDIT
+    await ledger.post(topup(payer, 30_000_000, "back"))
+    repeated = await ledger.charge(first)
+    assert (repeated.status, repeated.results) == (refused.status, refused.results)
+    assert repeated.is_replayed
+
+
+async def test_unrated_initial(ledger: RedisLedger, payer: Subscriber, redis: Redis) -> None:
+    """Without any price nothing is stored, so that a repeat after a mended catalogue may succeed."""
+    charge = replace(call(None, 60, legs=()), refusal=Refusal.RATING_FAILED)
+    before = await redis.dbsize()
+    assert (await ledger.charge(plan(payer, "I", 0, charge))).status is OutcomeStatus.UNRATED
+    assert await redis.dbsize() <= before + 1  # the route key, which holds no money
+
+
+async def test_call_is_cut_at_163_seconds(ledger: RedisLedger, payer: Subscriber) -> None:
+    """30.00 at 11.00 a minute: 60 + 60 + 43 s, the last one final; 0.12 stays."""
+    first = await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    assert (first.results[0].granted, first.results[0].is_final) == (60, False)
+    await ledger.charge(plan(payer, "U", 1, call(60, 60)))
+    last = await ledger.charge(plan(payer, "U", 2, call(60, 60)))
+    assert (last.results[0].granted, last.results[0].is_final) == (43, True)
+    end = await ledger.charge(plan(payer, "T", 3, call(43, None)))
+    assert (end.status, end.total_cost) == (OutcomeStatus.CLOSED, 29_880_000)
+    assert await amounts(ledger, payer) == (120_000, 0, 29_880_000, 0)
+
+
+async def test_overuse_is_written_off(ledger: RedisLedger, payer: Subscriber) -> None:
+    """Usage above the balance is debited down to zero, the rest is a visible write-off."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    await ledger.charge(plan(payer, "T", 1, call(600, None)))
+    assert await amounts(ledger, payer) == (0, 0, 30_000_000, 80_000_000)
+
+
+async def test_supervision(ledger: RedisLedger, payer: Subscriber, redis: Redis) -> None:
+    """Not before its deadline; then all is released, and late usage is debited once, as late."""
+    clock = [1_000_000]
+    timed = RedisLedger(redis, Library.from_package(), PARTITIONS, clock=lambda: clock[0])
+    await timed.charge(plan(payer, "I", 0, call(None, 60)))
+    session = (await Records(redis, PARTITIONS).open_sessions())[0]
+    clock[0] += 1_200_000 - 1
+    assert not await timed.expire(session, "supervision")
+    clock[0] += 1
+    assert await timed.expire(session, "supervision")
+    assert not await timed.expire(session, "supervision")
+    assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
+    for _ in range(2):
+        late = await timed.charge(plan(payer, "T", 1, call(60, None)))
+        assert late.status is OutcomeStatus.LATE
+    assert await amounts(ledger, payer) == (19_000_000, 0, 11_000_000, 0)
+
+
+async def test_refused_session_answers_its_termination(
+    ledger: RedisLedger, payer: Subscriber
+) -> None:
+    """A session that we ended takes one T with success, and what it reports."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    await ledger.post(topup(payer, -19_000_000, "out"))
+    refused = await ledger.charge(plan(payer, "U", 1, call(60, 60)))
+    assert refused.status is OutcomeStatus.REFUSED
+    assert (await ledger.charge(plan(payer, "T", 2, call(1, None)))).status is OutcomeStatus.CLOSED
+    assert (await ledger.charge(plan(payer, "T", 3, call(1, None)))).status is OutcomeStatus.LATE
+    # 19.00 were paid out, 11.00 spent; two seconds that nobody could pay are written off.
+    assert await amounts(ledger, payer) == (0, 0, 30_000_000, 370_000)
+
+
+async def test_cut_session_is_refused(ledger: RedisLedger, payer: Subscriber, redis: Redis) -> None:
+    """A session marked by the operator gets nothing at its next request and is closed."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    session = (await Records(redis, PARTITIONS).open_sessions())[0]
+    assert await ledger.expire(session, "cut")
+    outcome = await ledger.charge(plan(payer, "U", 1, call(30, 60)))
+    assert outcome.status is OutcomeStatus.REFUSED
+    assert outcome.results[0].status is ChargeStatus.DENIED
+    assert await amounts(ledger, payer) == (24_500_000, 0, 5_500_000, 0)
+
+
+async def test_parallel_sessions_never_overspend(ledger: RedisLedger, payer: Subscriber) -> None:
+    """Fifty calls at once on one account: what is reserved in sum is covered."""
+    plans = [
+        plan(payer, "I", 0, call(None, 60), session=b"client;%d" % number) for number in range(50)
+    ]
+    outcomes = await asyncio.gather(*(ledger.charge(each) for each in plans))
+    granted = [each.results[0].granted for each in outcomes]
+    assert sorted(granted, reverse=True)[:3] == [60, 60, 43]
+    assert sum(granted) == 163
+    assert await amounts(ledger, payer) == (120_000, 29_880_000, 0, 0)
+
+
+async def test_topup_names_waiting_sessions(ledger: RedisLedger, payer: Subscriber) -> None:
+    """Only sessions on a final unit or refused are to be re-authorised."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60), session=b"calm"))
+    await ledger.charge(plan(payer, "I", 0, call(None, 1800), session=b"final"))
+    outcome = await ledger.post(topup(payer, 1_000_000, "more"))
+    assert [each.session_id for each in outcome.waiting] == [b"final"]
+    assert outcome.waiting[0].owner == "w0"
+
+
+async def test_entries_replay_to_the_balance(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """Numbers without gaps, linked; adding up the changes gives the totals of each entry."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60), call(None, 60, "200")))
+    await ledger.charge(plan(payer, "U", 1, call(61, 60)))
+    await ledger.charge(plan(payer, "T", 2, call(5, None)))
+    entries = await Records(redis, PARTITIONS).entries(payer.account_id, payer.partition, 100)
+    entries.reverse()
+    assert [each.sequence for each in entries] == list(range(1, len(entries) + 1))
+    credited = spent = reserved = 0
+    for each in entries:
+        credited, spent = credited + each.credited, spent + each.spent
+        reserved += each.reserved
+        assert (each.after.credited, each.after.spent) == (credited, spent)
+        assert each.after.reserved == reserved >= 0
+        assert each.actor and each.reason
+    assert entries[-1].after == await ledger.balance(payer.account_id, payer.partition)
+
+
+async def test_setup_fee_and_free_stretch(ledger: RedisLedger, payer: Subscriber) -> None:
+    """An entry fee is due once; a stretch without price goes on at balance 0."""
+    legs = (Leg(0, 60, 1, 550_000, entry_micros=19_000_000), Leg(60, 600, 1, 0))
+    first = await ledger.charge(plan(payer, "I", 0, call(None, 60, legs=legs)))
+    assert (first.results[0].granted, first.results[0].is_final) == (60, False)
+    then = await ledger.charge(plan(payer, "U", 1, call(60, 600, legs=legs)))
+    assert (then.results[0].granted, then.results[0].is_final) == (540, True)
+    assert await amounts(ledger, payer) == (0, 0, 30_000_000, 0)
+
+
+async def test_function_library_is_loaded_again(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """A store that lost its functions gets them back, and the call goes on."""
+    await redis.function_flush()
+    outcome = await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    assert outcome.status is OutcomeStatus.CHARGED

@@ -1,0 +1,1 @@
+"""What tests share: real stores, the reference model of the ledger, builders."""
