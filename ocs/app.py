@@ -5,6 +5,7 @@ store, and its death takes nothing along.
 """
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -186,7 +187,13 @@ async def run_worker(config: Config, index: int) -> int:
                 ("supervisor", watch_supervisor(stop)),
             )
         ]
-        log.info("worker ready", identity=identity, diameter=node.port, ops=ops.port)
+        log.info(
+            "worker ready",
+            identity=identity,
+            diameter=node.port,
+            ops=ops.port,
+            pid=os.getpid(),
+        )
         ended = await wait_for_end(stop, tasks)
         for task in tasks:
             task.cancel()

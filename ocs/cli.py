@@ -24,13 +24,14 @@ from ocs.config import Config, ConfigErrors, load
 from ocs.desk import Desk, DeskError
 from ocs.diameter.decode import extract, render, tree
 from ocs.diameter.framing import ProtocolError
+from ocs.log import configure
 from ocs.model import Micros, SubscriberState
 from ocs.ops import healthcheck
 from ocs.rating.catalogue import CatalogueErrors
 from ocs.rating.catalogue import load as load_catalogue
 from ocs.serve import demonstrate, serve
 from ocs.store.check import StoreRefused
-from ocs.store.embedded import StoreNotRunning
+from ocs.store.embedded import StoreFailed, StoreNotRunning
 
 REFUSED, USAGE, UNREACHABLE = 1, 2, 3
 
@@ -56,7 +57,9 @@ def _amount(text: str) -> Micros:
 
 
 def _config(path: Path | None) -> Config:
-    return load(path or Path(os.environ.get("OCS_CONFIG", "config/ocs.toml")), os.environ)
+    loaded = load(path or Path(os.environ.get("OCS_CONFIG", "config/ocs.toml")), os.environ)
+    configure(loaded.log.level)
+    return loaded
 
 
 def _run(work: Coroutine[object, object, T]) -> T:
@@ -326,7 +329,7 @@ def main() -> None:
     """Entry point: failures become one sentence and an exit code, never a traceback."""
     try:
         cli(standalone_mode=True)
-    except (DeskError, StoreRefused, ProtocolError) as refusal:
+    except (DeskError, StoreRefused, StoreFailed, ProtocolError) as refusal:
         present.refusal(str(refusal))
         sys.exit(REFUSED)
     except (ConfigErrors, CatalogueErrors) as found:

@@ -37,13 +37,15 @@ log = structlog.get_logger()
 async def store_of(config: Config, initialise: bool) -> AsyncIterator[bool]:
     """The store, running and checked; yields whether it was taken into use just now.
 
-    The embedded one is started, or attached when it lives already; only what was started is stopped.
+    The embedded one is started, or attached when it outlived its owner; it is stopped at the end.
     """
     embedded = None if config.store.url else EmbeddedStore(Path(config.store.data))
+    keeper: asyncio.Task[None] | None = None
     try:
         if embedded is not None:
             await embedded.start()
             url = embedded.live_url()
+            keeper = asyncio.create_task(embedded.keep())
         else:
             url = config.store.url
         client = connect(url, config.store.timeout_seconds)
@@ -56,6 +58,9 @@ async def store_of(config: Config, initialise: bool) -> AsyncIterator[bool]:
             await client.aclose()
         yield is_new
     finally:
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
         if embedded is not None:
             await embedded.stop()
 

@@ -15,7 +15,9 @@ KINDS = [os.environ["OCS_TEST_STORE_URL"]] if "OCS_TEST_STORE_URL" in os.environ
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def store_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def store_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """A store of each kind that is here; OCS_TEST_STORE_URL names another."""
     if "://" in request.param:
         yield request.param

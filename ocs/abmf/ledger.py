@@ -1,6 +1,6 @@
 """The reference point Rc: what charging, commands and sweepers may ask of the money.
 
-One `charge` is one CCR. Nothing here knows Diameter, tariffs or Redis.
+One `charge` is one CCR. Nothing here knows Diameter or tariffs.
 
 Exceptions:
     LedgerError
@@ -8,7 +8,11 @@ Exceptions:
       OutcomeUnknown      the call may or may not have been applied; only its repeat settles it
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+from redis.exceptions import RedisError
 
 from ocs.model import (
     AccountId,
@@ -33,6 +37,15 @@ class LedgerUnavailable(LedgerError):
 
 class OutcomeUnknown(LedgerError):
     """The call was sent and not answered in time, nor was its repeat."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """A plain read that the store does not answer is LedgerUnavailable: it changed nothing."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise LedgerUnavailable(str(error)) from error
 
 
 class Ledger(Protocol):

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from ocs.abmf import keys
 from ocs.abmf.encoding import decode_context, raw
+from ocs.abmf.ledger import reading
 from ocs.model import (
     AccountId,
     Balance,
@@ -65,8 +66,10 @@ class Records:
 
     async def due(self, limit: int) -> list[OpenSession]:
         """Sessions whose deadline has passed by the store's clock, at most `limit`."""
-        seconds, micros = await self._client.time()
-        return (await self._by_deadline(str(seconds * 1000 + micros // 1000), limit))[:limit]
+        with reading():
+            seconds, micros = await self._client.time()
+            found = await self._by_deadline(str(seconds * 1000 + micros // 1000), limit)
+        return found[:limit]
 
     async def _by_deadline(self, until: str, limit: int) -> list[OpenSession]:
         async with self._client.pipeline(transaction=False) as pipeline:

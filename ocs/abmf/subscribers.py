@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from ocs.abmf import keys
 from ocs.abmf.encoding import decode_subscriber, raw
-from ocs.abmf.ledger import Ledger
+from ocs.abmf.ledger import Ledger, reading
 from ocs.model import AccountId, Identity, Partition, Subscriber, SubscriberState
 
 #: About 100 MB of snapshots at the most.
@@ -88,12 +88,14 @@ class Subscribers:
         missing = [each for each in identities if self._accounts.get(each) is None]
         if missing:
             names = [keys.identity(each, self._partitions) for each in missing]
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for name in names:
-                    pipeline.get(name)
-                for each, value in zip(missing, await pipeline.execute(), strict=True):
-                    if value is not None:
-                        self._accounts.put(each, read_where(value))
+            with reading():
+                async with self._client.pipeline(transaction=False) as pipeline:
+                    for name in names:
+                        pipeline.get(name)
+                    values = await pipeline.execute()
+            for each, value in zip(missing, values, strict=True):
+                if value is not None:
+                    self._accounts.put(each, read_where(value))
         found = {where for each in identities if (where := self._accounts.get(each)) is not None}
         if not found:
             return None
@@ -116,7 +118,8 @@ class Subscribers:
 
     async def _read(self, partition: Partition, account_id: AccountId) -> Subscriber | None:
         key = keys.subscriber(partition, account_id)
-        version, data = await self._client.hmget(key, "version", "data")
+        with reading():
+            version, data = await self._client.hmget(key, "version", "data")
         if version is None:
             return None
         subscriber = decode_subscriber(raw(data), int(raw(version)))
@@ -133,11 +136,12 @@ class Subscribers:
         if cached is not None:
             return cached
         name = keys.digest(session_id)
-        where = await self._client.get(keys.route(name, self._partitions))
-        if where is None:
-            return None
-        partition, account_id = read_where(raw(where))
-        context = await self._client.hget(keys.session(partition, name), "context")
+        with reading():
+            where = await self._client.get(keys.route(name, self._partitions))
+            if where is None:
+                return None
+            partition, account_id = read_where(raw(where))
+            context = await self._client.hget(keys.session(partition, name), "context")
         if context is None:
             return None
         record = SessionRecord(partition, account_id, raw(context))

@@ -74,6 +74,9 @@ class DiameterClient:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._writer is not None:
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
 
     def next_id(self) -> int:
         """A number for both ids of a request."""

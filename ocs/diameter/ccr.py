@@ -53,6 +53,11 @@ def invalid(message: bytes, found: Found, reason: str) -> ProtocolError:
     )
 
 
+def _number(message: bytes, found: Found) -> int:
+    """A number whose size the structure vouches for: half the time of avp.read_number."""
+    return int.from_bytes(message[found[3] : found[4]], "big")
+
+
 def repeated(message: bytes, found: Found) -> ProtocolError:
     """5009 with the first AVP that is one too many (RFC 6733, 7.1.5)."""
     return ProtocolError(
@@ -105,7 +110,7 @@ class _Reader:
     def __init__(self, message: bytes, structure: Structure) -> None:
         self._message = message
         self._top = structure.top
-        self._members = structure.members
+        self._groups = structure.groups
         header = parse_header(message)
         self._ccr = CCR(
             hop_by_hop=header.hop_by_hop,
@@ -178,37 +183,37 @@ class _Reader:
         self._ccr.user_name = read_text(self._message, found)
 
     def _application(self, found: Found) -> None:
-        if read_number(self._message, found) != 4:
+        if _number(self._message, found) != 4:
             raise invalid(self._message, found, "Auth-Application-Id is 4 in a CCR")
 
     def _request_type(self, found: Found) -> None:
-        value = read_number(self._message, found)
+        value = _number(self._message, found)
         if not INITIAL_REQUEST <= value <= EVENT_REQUEST:
             raise invalid(self._message, found, "CC-Request-Type is 1 to 4")
         self._ccr.request_type = value
 
     def _request_number(self, found: Found) -> None:
-        self._ccr.request_number = read_number(self._message, found)
+        self._ccr.request_number = _number(self._message, found)
 
     def _sub_session(self, found: Found) -> None:
-        self._ccr.sub_session_id = read_number(self._message, found)
+        self._ccr.sub_session_id = _number(self._message, found)
 
     def _origin_state(self, found: Found) -> None:
-        self._ccr.origin_state_id = read_number(self._message, found)
+        self._ccr.origin_state_id = _number(self._message, found)
 
     def _event_timestamp(self, found: Found) -> None:
-        value = read_number(self._message, found)
+        value = _number(self._message, found)
         # The high bit tells the era: clear means after 2036 (RFC 6733, 4.3.1, SNTP rule).
         self._ccr.event_timestamp = value + (0 if value >> 31 else NTP_ERA) - NTP_EPOCH
 
     def _requested_action(self, found: Found) -> None:
-        self._ccr.requested_action = read_number(self._message, found)
+        self._ccr.requested_action = _number(self._message, found)
 
     def _termination_cause(self, found: Found) -> None:
-        self._ccr.termination_cause = read_number(self._message, found)
+        self._ccr.termination_cause = _number(self._message, found)
 
     def _service_identifier(self, found: Found) -> None:
-        self._ccr.command_service_identifier = read_number(self._message, found)
+        self._ccr.command_service_identifier = _number(self._message, found)
 
     def _route_record(self, found: Found) -> None:
         self._ccr.route_records += (read_text(self._message, found),)
@@ -234,7 +239,7 @@ class _Reader:
 
     def _subscription_id(self, found: Found) -> tuple[int | None, str | None]:
         kind, data = None, None
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             if each[1]:
                 continue
             if each[0] == 450:
@@ -244,7 +249,7 @@ class _Reader:
         return kind, data
 
     def _extension(self, found: Found) -> None:
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             if 660 <= each[0] <= 664 and each[1] == 0:
                 self._ids.append((each[0] - 660, read_text(self._message, each)))
 
@@ -261,17 +266,17 @@ class _Reader:
         usu: tuple[USU, ...] = ()
         reason: int | None = None
         message = self._message
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             code, vendor = each[0], each[1]
             if vendor:
                 if code == 872 and vendor == TGPP:
-                    reason = read_number(message, each)
+                    reason = _number(message, each)
             elif code == 432:
                 if group is not None:
                     raise repeated(message, each)
-                group = read_number(message, each)
+                group = _number(message, each)
             elif code == 439:
-                identifiers += (read_number(message, each),)
+                identifiers += (_number(message, each),)
             elif code == 437:
                 if rsu is not None:
                     raise repeated(message, each)
@@ -282,13 +287,13 @@ class _Reader:
 
     def _units(self, found: Found) -> Units:
         values: dict[str, int] = {}
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             name = _UNIT_FIELDS.get(each[0])
             if name is None or each[1]:
                 continue
             if name in values:
                 raise repeated(self._message, each)
-            value = read_number(self._message, each)
+            value = _number(self._message, each)
             if value >= UNITS_LIMIT:
                 raise invalid(self._message, each, "more units than can be counted")
             values[name] = value
@@ -299,17 +304,17 @@ class _Reader:
 
     def _used(self, found: Found) -> USU:
         reason, change = None, None
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             if each[0] == 872 and each[1] == TGPP:
-                reason = read_number(self._message, each)
+                reason = _number(self._message, each)
             elif each[0] == 452 and each[1] == 0:
-                change = read_number(self._message, each)
+                change = _number(self._message, each)
         return USU(self._units(found), reason, change)
 
     # Service-Information: only what rating reads, and nothing in it is insisted upon.
 
     def _service_information(self, found: Found) -> None:
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             code, vendor = each[0], each[1]
             if code == 443 and vendor == 0:
                 kind, data = self._subscription_id(each)
@@ -323,7 +328,7 @@ class _Reader:
                 self._call_information(each)
 
     def _ps_information(self, found: Found) -> None:
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             if each[0] == 30 and each[1] == 0:
                 self._ccr.apn = read_text(self._message, each)
             elif each[0] == 18 and each[1] == TGPP:
@@ -331,7 +336,7 @@ class _Reader:
 
     def _call_information(self, found: Found) -> None:
         asked = None
-        for each in self._members(found):
+        for each in self._groups.get(found[3], ()):
             if each[1] != TGPP:
                 continue
             if each[0] == 831:

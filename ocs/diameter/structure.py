@@ -33,6 +33,8 @@ _SIZED_VENDORS = (0, TGPP)
 
 _CODE_LENGTH, _VENDOR = struct.Struct("!II"), struct.Struct("!I")
 _V_WORD, _M_WORD = V_BIT << 24, M_BIT << 24
+#: By vendor and code in one number, which is found sooner than a pair.
+_TYPES = {vendor << 32 | code: kind for (code, vendor), kind in TYPES.items()}
 _GROUPED, _FOUR, _EIGHT = AvpType.GROUPED, AvpType.FOUR, AvpType.EIGHT
 
 
@@ -43,10 +45,6 @@ class Structure:
     top: list[Found]
     groups: dict[int, list[Found]]
     wrong_size: ProtocolError | None = None  # of a value, so said after what is missing
-
-    def members(self, found: Found) -> list[Found]:
-        """The AVPs of a known group."""
-        return self.groups.get(found[3], [])
 
 
 def examine(message: bytes) -> Structure:
@@ -59,7 +57,7 @@ def examine(message: bytes) -> Structure:
     parents: list[tuple[int, list[Found], bool]] = []
     is_tolerant, count = False, 0
     at, end = HEADER_SIZE, len(message)
-    unpack, unpack_vendor, type_of = _CODE_LENGTH.unpack_from, _VENDOR.unpack_from, TYPES.get
+    unpack, unpack_vendor, type_of = _CODE_LENGTH.unpack_from, _VENDOR.unpack_from, _TYPES.get
     while True:
         if at >= end:
             if not parents:
@@ -87,14 +85,14 @@ def examine(message: bytes) -> Structure:
         members.append(found)
         if word & _V_WORD and not vendor:
             bad = bad or found
-        kind = type_of((code, vendor))
+        kind = type_of(vendor << 32 | code)
         if kind is None:
             if word & _M_WORD and not is_tolerant:
                 unknown = unknown or found
         elif kind is _GROUPED:
             if is_tolerant and (code, vendor) not in _TOLERANT_GROUPS:
                 continue
-            if len(parents) == MAX_DEPTH - 1:
+            if len(parents) == MAX_DEPTH - 1 and stop > data:
                 raise _too_deep(found)
             parents.append((end, members, is_tolerant))
             members = structure.groups[data] = []

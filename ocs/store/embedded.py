@@ -1,7 +1,8 @@
 """The embedded store: a server process with an append-only file in a folder of ours.
 
-It listens on a unix socket in that folder and nowhere else. A live one is attached, a stale pid file is
-removed; the death of a worker, or of `ocs serve`, never takes it down. Only what was started is stopped.
+It listens on a unix socket in that folder and nowhere else. One owner at a time holds the folder's lock;
+it attaches to a server that outlived an earlier owner, removes what a dead one left, starts it again when
+it dies, and stops it at the end.
 
 Exceptions:
     StoreNotRunning   nothing answers where the configuration says
@@ -10,6 +11,7 @@ Exceptions:
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -25,6 +27,7 @@ from redis.exceptions import BusyLoadingError, RedisError
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.2
 #: A socket's path is at most 107 octets on Linux.
 SOCKET_PATH_MAX = 107
 
@@ -70,6 +73,8 @@ class EmbeddedStore:
             socket = Path(tempfile.gettempdir()) / f"ocs-{os.getuid()}-{mark}.sock"
         self._socket = socket
         self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._is_stopping = False
 
     @property
     def pid_file(self) -> Path:
@@ -86,6 +91,7 @@ class EmbeddedStore:
         """Attach to the live server of this folder, or start one and wait until it has loaded."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
+        self._take_lock()
         if await self._answers():
             log.info("store attached", folder=str(self._folder))
         else:
@@ -93,17 +99,54 @@ class EmbeddedStore:
             self._process = self._spawn()
         await self._wait_loaded()
 
+    async def keep(self) -> None:
+        """Start the server again whenever it dies; ends by cancellation."""
+        while not self._is_stopping:
+            if self._process is None and not await self._answers():
+                log.error("store died: starting it again")
+                self._clear_stale()
+                self._process = self._spawn()
+                await self._wait_loaded()
+                log.info("store started again")
+            elif self._process is not None and self._process.poll() is not None:
+                self._process = None
+                continue
+            await asyncio.sleep(WATCH_SECONDS)
+
     async def stop(self) -> None:
-        """Stop the server if this object started it; its file is on disk then."""
-        if self._process is None:
+        """Stop the server; its file is on disk then. Without the lock it is somebody else's."""
+        self._is_stopping = True
+        if self._lock is None:
             return
-        self._process.terminate()
-        try:
-            await asyncio.wait_for(asyncio.to_thread(self._process.wait), STOP_SECONDS)
-        except TimeoutError:
-            self._process.kill()
-            log.error("store killed: it did not stop in time")
+        if await self._answers():
+            await self._shut_down()
+        if self._process is not None:
+            try:
+                await asyncio.wait_for(asyncio.to_thread(self._process.wait), STOP_SECONDS)
+            except TimeoutError:
+                self._process.kill()
+                log.error("store killed: it did not stop in time")
         self._process = None
+        os.close(self._lock)
+        self._lock = None
+
+    async def _shut_down(self) -> None:
+        """Ask the server to flush its file and end, and wait until it is gone."""
+        client = Redis(unix_socket_path=str(self._socket), socket_timeout=STOP_SECONDS)
+        with contextlib.suppress(RedisError, OSError):
+            await client.shutdown()
+        with contextlib.suppress(RedisError, OSError):
+            await client.aclose()
+
+    def _take_lock(self) -> None:
+        """Own the folder for as long as this process lives."""
+        lock = os.open(self._folder / "owner.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise StoreFailed(f"another server owns {self._folder}: stop it first") from None
+        self._lock = lock
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [

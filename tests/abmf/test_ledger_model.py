@@ -13,7 +13,17 @@ from redis import Redis as SyncRedis
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.model import Charge, ChargeOutcome, Leg, Micros, Posting, Refusal, Rounding, RoundingMode
+from ocs.model import (
+    Charge,
+    ChargeOutcome,
+    ChargePlan,
+    Leg,
+    Micros,
+    Posting,
+    Refusal,
+    Rounding,
+    RoundingMode,
+)
 from ocs.store.connect import connect
 from tests.support.memory_ledger import MemoryLedger
 from tests.support.plans import plan, subscriber
@@ -23,7 +33,11 @@ SESSIONS = [b"s%d{x}" % number for number in range(8)]
 PRICES = {
     "call": (Rounding(), 3, (Leg(0, 1800, 1, 550_000),)),
     "data": (Rounding(), 16384, (Leg(0, 2**50, 1024, 15625 * 1024),)),
-    "tier": (Rounding(RoundingMode.UP, 10_000), 7, (Leg(0, 60, 6, 900_001, 50_000), Leg(60, 90, 1, 0))),
+    "tier": (
+        Rounding(RoundingMode.UP, 10_000),
+        7,
+        (Leg(0, 60, 6, 900_001, 50_000), Leg(60, 90, 1, 0)),
+    ),
     "odd": (Rounding(RoundingMode.HALF_UP, 3), 11, (Leg(0, 40, 7, 12_345), Leg(40, 999, 1, 13))),
 }
 units = st.one_of(st.none(), st.integers(0, 80), st.integers(0, 5000))
@@ -36,7 +50,9 @@ def charges(draw: st.DrawFn) -> tuple[Charge, ...]:
     found = []
     for name in names:
         rounding, denominator, legs = PRICES[name]
-        refusal = draw(st.sampled_from([Refusal.NONE] * 8 + [Refusal.DENIED, Refusal.RATING_FAILED]))
+        refusal = draw(
+            st.sampled_from([Refusal.NONE] * 8 + [Refusal.DENIED, Refusal.RATING_FAILED])
+        )
         if refusal is Refusal.RATING_FAILED:
             legs = ()
         used, wanted = draw(units), draw(units)
@@ -61,7 +77,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.memory = MemoryLedger()
         self.subscriber = subscriber()
         self.version = 0
-        self.plans = []
+        self.plans: list[ChargePlan] = []
         with SyncRedis.from_url(self.url) as plain:
             plain.flushdb()
         library = Library.from_package()
@@ -142,9 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(session=st.sampled_from(SESSIONS), reason=st.sampled_from(["supervision", "gone", "cut"]))
     def expire(self, session: bytes, reason: str) -> None:
         """The sweeper, a client that is gone, an operator."""
-        found = self.runner.run(
-            read_sessions(self.client, self.subscriber.partition, [session])
-        )
+        found = self.runner.run(read_sessions(self.client, self.subscriber.partition, [session]))
         known = self.memory.sessions.get(session)
         assert bool(found) == (known is not None and known.state == "open")
         if found:
@@ -156,10 +170,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Deadlines come nearer."""
         self.memory.now += millis
 
-    def both(self, made: object) -> tuple[object, ...]:
+    def both(self, made: ChargePlan) -> tuple[object, ...]:
         """The outcome, which must be the same on both sides."""
-        outcome = self.runner.run(self.redis.charge(made))  # type: ignore[arg-type]  # a plan
-        mine = comparable(self.memory.charge(made))  # type: ignore[arg-type]  # a plan
+        outcome = self.runner.run(self.redis.charge(made))
+        mine = comparable(self.memory.charge(made))
         assert comparable(outcome) == mine
         return mine
 
@@ -187,7 +201,7 @@ def machine(empty_store: str) -> Iterator[type[LedgerMachine]]:
 
 def test_store_equals_model(machine: type[LedgerMachine]) -> None:
     """Any history gives the same outcomes and amounts on both sides."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=120,

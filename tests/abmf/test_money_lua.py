@@ -11,7 +11,9 @@ from ocs.abmf.library import FOLDER
 from ocs.model import Leg, Price, Rounding, RoundingMode, UnitKind
 from ocs.rating.price import affordable, cost
 
-SCRIPT = (FOLDER / "lib" / "money.lua").read_text() + """
+SCRIPT = (
+    (FOLDER / "lib" / "money.lua").read_text()
+    + """
 local charge = {mode = ARGV[1], quantum = tonumber(ARGV[2]), denominator = tonumber(ARGV[3]), legs = {}}
 for i = 7, #ARGV, 5 do
   charge.legs[#charge.legs + 1] = {start = tonumber(ARGV[i]), stop = tonumber(ARGV[i + 1]),
@@ -20,6 +22,7 @@ end
 local used, wanted, money = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 return {rounded(charge, used), rounded(charge, used + wanted), affordable(charge, used, wanted, money)}
 """
+)
 
 
 @st.composite
@@ -30,7 +33,9 @@ def prices(draw: st.DrawFn) -> Price:
     for _ in range(draw(st.integers(1, 3))):
         step = draw(st.sampled_from([1, 6, 60, 1024]))
         end = start + step * draw(st.integers(1, 100_000))
-        price = draw(st.one_of(st.just(0), st.integers(0, 10**6), st.integers(0, 2**53 // denominator - 1)))
+        price = draw(
+            st.one_of(st.just(0), st.integers(0, 10**6), st.integers(0, 2**53 // denominator - 1))
+        )
         legs.append(Leg(start, end, step, min(price, 2**33), draw(st.sampled_from([0, 250_000]))))
         start = end
     quantum = draw(st.sampled_from([1, 2, 3, 10_000, 1_000_000]))
@@ -47,7 +52,9 @@ def by_fractions(price: Price, units: int) -> int:
             steps = ceil(Fraction(stop - leg.start, leg.step))
             total += leg.entry_micros + Fraction(steps * leg.price, price.denominator)
     quanta = total / price.rounding.quantum
-    whole = ceil(quanta) if price.rounding.mode is RoundingMode.UP else floor(quanta + Fraction(1, 2))
+    whole = (
+        ceil(quanta) if price.rounding.mode is RoundingMode.UP else floor(quanta + Fraction(1, 2))
+    )
     return whole * price.rounding.quantum
 
 
@@ -57,7 +64,9 @@ def by_fractions(price: Price, units: int) -> int:
     wanted=st.integers(1, 10_000_000),
     money=st.one_of(st.integers(0, 10**7), st.integers(0, 9 * 10**15)),
 )
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_lua_equals_fractions(
     store_url: str, price: Price, used: int, wanted: int, money: int
 ) -> None:

@@ -7,8 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
+from ocs.abmf.encoding import raw
 from ocs.abmf.library import Library
-from ocs.abmf.records import Records
+from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.model import (
     AccountId,
@@ -46,9 +47,7 @@ async def payer(ledger: RedisLedger) -> Subscriber:
 
 def topup(each: Subscriber, amount: int, key: str = "first") -> Posting:
     """A top-up."""
-    return Posting(
-        each.account_id, each.partition, key, "topup", Micros(amount), "test", "because"
-    )
+    return Posting(each.account_id, each.partition, key, "topup", Micros(amount), "test", "because")
 
 
 async def amounts(ledger: RedisLedger, each: Subscriber) -> tuple[int, int, int, int]:
@@ -78,9 +77,10 @@ async def test_unknown_session(ledger: RedisLedger, payer: Subscriber, redis: Re
     stray = replace(plan(payer, "U", 1, call(7, 60)), account_id=AccountId(""), version=0)
     for _ in range(2):
         assert (await ledger.charge(stray)).status is OutcomeStatus.UNKNOWN
-    rows = await redis.xrange(keys.ledger(payer.partition))
-    orphans = [row for _, row in rows if row[b"kind"] == b"orphan"]
-    assert [(row[b"units"], row[b"key"]) for row in orphans] == [(b"7", b"100")]
+    rows = await redis.xrange(keys.ledger(payer.partition)) or []
+    entries = [read_entry(raw(name), as_row(row)) for name, row in rows]
+    orphans = [(each.units, each.key) for each in entries if each.kind == "orphan"]
+    assert orphans == [(7, "100")]
     assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
 
 

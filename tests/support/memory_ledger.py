@@ -179,8 +179,10 @@ class MemoryLedger:
         fresh = self.subscribers[plan.account_id]
         if fresh.version != plan.version:
             return ChargeOutcome(OutcomeStatus.STALE, subscriber=fresh)
-        if is_initial and plan.charges and all(
-            c.refusal is Refusal.RATING_FAILED for c in plan.charges
+        if (
+            is_initial
+            and plan.charges
+            and all(c.refusal is Refusal.RATING_FAILED for c in plan.charges)
         ):
             return ChargeOutcome(OutcomeStatus.UNRATED)
         if session is None or session.state == "orphan":
@@ -211,8 +213,8 @@ class MemoryLedger:
             paid[index] += more
             free -= more
         results, holds = [], []
-        for index, (charge, service) in enumerate(pairs):
-            service.booked += owed[index]
+        for (_, service), due in zip(pairs, owed, strict=True):
+            service.booked += due
         asked = granted = 0
         may_grant = is_open and plan.type is not RequestType.TERMINATION
         for charge, service in pairs:
@@ -252,20 +254,20 @@ class MemoryLedger:
             if charge.used or paid[index] or change or lost:
                 account.moves += 1
             service.held = holds[index]
-        status = OutcomeStatus.CHARGED
+        ended = OutcomeStatus.CHARGED
         if not is_open:
             closes = session.state == "refused" and plan.type is RequestType.TERMINATION
-            status = OutcomeStatus.CLOSED if closes else OutcomeStatus.LATE
+            ended = OutcomeStatus.CLOSED if closes else OutcomeStatus.LATE
             if closes:
                 session.state = "closed"
         elif plan.type is RequestType.TERMINATION:
-            status = OutcomeStatus.CLOSED
+            ended = OutcomeStatus.CLOSED
         elif asked and not granted and (plan.is_refused_whole or session.is_cut):
-            status = OutcomeStatus.REFUSED
+            ended = OutcomeStatus.REFUSED
         if is_open:
             session.deadline = self.now + plan.supervision_seconds * 1000
-            if status is not OutcomeStatus.CHARGED:
+            if ended is not OutcomeStatus.CHARGED:
                 self._release(session)
-                session.state = status.value
+                session.state = ended.value
         total = sum(service.booked for service in session.services.values())
-        return ChargeOutcome(status, tuple(final), total_cost=total)
+        return ChargeOutcome(ended, tuple(final), total_cost=total)

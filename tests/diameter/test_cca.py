@@ -1,0 +1,201 @@
+"""Answers are what other stacks read: order, flags, sizes, and one for any request that is broken."""
+
+import pytest
+from diameter.message import Message
+
+from ocs.diameter.avp import Found, octets, text, u32, u64, walk
+from ocs.diameter.cca import encode_cca, error_answer
+from ocs.diameter.ccr import decode_ccr
+from ocs.diameter.client_messages import decode_cca
+from ocs.diameter.credit_control import CCA, CCR, FinalUnit, MSCCAnswer, Units
+from ocs.diameter.framing import (
+    FLAG_E,
+    FLAG_P,
+    FLAG_T,
+    HEADER_SIZE,
+    ProtocolError,
+    ResultCode,
+    pack_header,
+    parse_header,
+)
+from tests.support.messages import PLAIN, cut_out, plain_ccr
+
+HOST, REALM = "ocs1.example.net", "ocs.example.net"
+PROXIES = b"".join(octets(284, text(280, f"p{n}") + octets(33, b"s" * n)) for n in range(3))
+HEAD = [263, 268, 264, 296, 258, 416, 415]
+
+
+def avps(message: bytes) -> list[Found]:
+    assert parse_header(message).length == len(message)
+    return list(walk(message, HEADER_SIZE, len(message)))
+
+
+def codes(message: bytes) -> list[int]:
+    return [each[0] for each in avps(message)]
+
+
+def answer(cca: CCA, **changes: object) -> bytes:
+    return encode_cca(decode_ccr(plain_ccr(**changes)), cca, HOST, REALM)
+
+
+def error_of(message: bytes) -> ProtocolError:
+    with pytest.raises(ProtocolError) as caught:
+        decode_ccr(message)
+    return caught.value
+
+
+def refusal(message: bytes) -> bytes:
+    """The answer to a CCR that does not decode."""
+    return error_answer(message, error_of(message), HOST, REALM)
+
+
+@pytest.mark.parametrize("code", [4010, 4012, 5002, 5030, 5031])
+def test_a_refusal_is_a_whole_cca_without_e(code: int) -> None:
+    """4xxx and 5xxx name type, number and application, or strict clients drop them."""
+    message = answer(CCA(code, error_message="why", failed_avp=u32(432, 1)), proxy_info=PROXIES)
+    assert codes(message) == [*HEAD, 281, 279, 284, 284, 284]
+    assert parse_header(message).flags == FLAG_P
+
+
+@pytest.mark.parametrize("code", [3002, 3004])
+def test_a_protocol_error_has_e_and_the_other_grammar(code: int) -> None:
+    """Session-Id, Result-Code and the origin; nothing of a CCA (RFC 6733, 7.2)."""
+    message = answer(CCA(code, (MSCCAnswer(1, (), 2001),), error_message="x"), proxy_info=PROXIES)
+    assert codes(message) == [263, 268, 264, 296, 281, 284, 284, 284]
+    assert parse_header(message).flags == FLAG_P | FLAG_E
+
+
+@pytest.mark.parametrize("flags", [0x80, 0xC0, 0xD0, 0xCF])
+def test_p_is_copied_and_r_t_and_reserved_bits_are_clear(flags: int) -> None:
+    """As are the identifiers."""
+    header = parse_header(answer(CCA(2001), flags=flags, hop_by_hop=7, end_to_end=2**32 - 1))
+    assert header.flags == flags & FLAG_P
+    assert (header.command, header.application) == (272, 4)
+    assert (header.hop_by_hop, header.end_to_end) == (7, 2**32 - 1)
+
+
+def test_error_message_has_no_m() -> None:
+    """RFC 6733, 7.3: with M it would be an AVP nobody has to know, refused."""
+    found = next(each for each in avps(answer(CCA(5030, error_message="x"))) if each[0] == 281)
+    assert found[2] == 0
+
+
+def test_a_final_unit_holds_its_action_and_nothing_else() -> None:
+    """TERMINATE takes no further AVPs (RFC 8506, 8.34)."""
+    grant = MSCCAnswer(10, (), 2001, Units(time=60), 600, FinalUnit())
+    assert octets(430, u32(449, 0)) in answer(CCA(2001, (grant,)))
+
+
+def test_services_are_answered_exactly_as_asked() -> None:
+    """Group and identifiers as in the request, left out where it left them out; each has a code."""
+    services = (
+        MSCCAnswer(10, (1, 2), 2001, Units(total_octets=5), 600, None, None, 3),
+        MSCCAnswer(None, (), 4012),
+        MSCCAnswer(7, (), 2001, Units(time=60), 90, FinalUnit(), 20),
+    )
+    message = answer(CCA(2001, services))
+    assert decode_cca(message).mscc == services
+    assert octets(456, u32(268, 4012)) in message
+    assert u32(869, 3, vendor=10415) in message
+
+
+def test_everything_at_command_level_is_read_back() -> None:
+    """Sub-session, failure handling, failover, units and cost."""
+    cca = CCA(
+        2001,
+        command_gsu=Units(1, 2, 3, 4, 5),
+        command_validity_seconds=9,
+        command_final_unit=FinalUnit(),
+        failure_handling=2,
+        session_failover=1,
+        cost=(-5, -2, 398),
+    )
+    message = answer(cca, sub_session_id=77)
+    found = decode_cca(message)
+    assert found.command_gsu == Units(1, 2, 3, 4, 5)
+    assert (found.failure_handling, found.session_failover) == (2, 1)
+    assert found.cost == (-5, -2, 398)
+    for avp in (u64(419, 77), u32(448, 9), octets(430, u32(449, 0))):
+        assert avp in message
+
+
+# --- requests that could not be read ------------------------------------------------------------------
+
+
+def test_a_broken_ccr_with_type_and_number_gets_a_cca() -> None:
+    """5xxx without E, with what a client matches its request by."""
+    message = refusal(plain_ccr(octets(99_999, b"x") + PROXIES))
+    assert codes(message) == [*HEAD, 281, 279, 284, 284, 284]
+    assert parse_header(message).flags == FLAG_P
+    found = decode_cca(message)
+    assert (found.result_code, found.request_type, found.request_number) == (5001, 2, 7)
+    assert found.session_id == PLAIN.session_id
+    assert found.failed_avp == octets(99_999, b"x")
+    assert found.proxy_info == PROXIES
+
+
+@pytest.mark.parametrize("lost", [u32(416, 2), u32(415, 7), octets(263, PLAIN.session_id)])
+def test_without_type_number_or_session_the_answer_has_e(lost: bytes) -> None:
+    """Where no CCA can be built: the grammar of an answer-message (RFC 6733, 7.2)."""
+    message = refusal(cut_out(plain_ccr(PROXIES), lost))
+    assert parse_header(message).flags == FLAG_P | FLAG_E
+    assert decode_cca(message).result_code == ResultCode.MISSING_AVP
+    assert decode_cca(message).proxy_info == PROXIES
+    assert not {258, 415, 416} & set(codes(message))
+
+
+def test_a_protocol_error_of_a_ccr_has_e() -> None:
+    """3xxx always has it, whatever could be found."""
+    error = ProtocolError(ResultCode.REALM_NOT_SERVED, "not here")
+    message = error_answer(plain_ccr(flags=0x80 | FLAG_T), error, HOST, REALM)
+    assert parse_header(message).flags == FLAG_E
+    assert codes(message) == [263, 268, 264, 296, 281]
+
+
+def test_another_command_is_answered_as_itself() -> None:
+    """Command and application come back; 3001 and 3007 are for messages we do not know."""
+    request = pack_header(20, 0xC0, 275, 16_777_238, 5, 6)
+    error = ProtocolError(ResultCode.APPLICATION_UNSUPPORTED, "no")
+    header = parse_header(error_answer(request, error, HOST, REALM))
+    assert (header.command, header.application, header.hop_by_hop) == (275, 16_777_238, 5)
+    assert header.flags == FLAG_P | FLAG_E
+
+
+def test_what_is_echoed_of_a_broken_request_is_well_formed() -> None:
+    """A type of three octets or flags that are reserved do not come back."""
+    bad_size = plain_ccr(PROXIES).replace(u32(416, 2), octets(416, b"\0\0\2"))
+    assert parse_header(refusal(bad_size)).flags & FLAG_E
+    reserved = plain_ccr(octets(99_999, b"")).replace(u32(416, 2), u32(416, 2, 0x7F))
+    assert u32(416, 2) in refusal(reserved)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        plain_ccr(session_id=b"x" * 1100),
+        plain_ccr(octets(455, b"12")),
+        plain_ccr(b"\0\0\1\xa0\xc0\0\0\x10" + bytes(8)),
+        plain_ccr(octets(456, octets(432, b"\0\0\0\0")[:-4])),
+        cut_out(plain_ccr(), text(461, PLAIN.service_context_id)),
+        plain_ccr(request_type=9),
+    ],
+)
+def test_other_stacks_read_our_refusals(message: bytes) -> None:
+    """Failed-AVP is well formed down to the last octet: strict parsers drop anything else."""
+    refused = refusal(message)
+    failed = decode_cca(refused).failed_avp
+    assert len(list(walk(failed, 0, len(failed)))) == 1
+    assert Message.from_bytes(refused).result_code == error_of(message).result_code
+
+
+def test_a_request_without_a_body_is_answered() -> None:
+    """The header is enough."""
+    request = pack_header(20, 0xC0, 272, 4, 1, 2)
+    assert decode_cca(refusal(request)).result_code == ResultCode.MISSING_AVP
+
+
+def test_decoding_does_not_share_state_between_requests() -> None:
+    """Two requests, two values."""
+    first, second = decode_ccr(plain_ccr()), decode_ccr(plain_ccr(request_number=8))
+    assert isinstance(first, CCR)
+    assert (first.request_number, second.request_number) == (7, 8)
