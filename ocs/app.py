@@ -115,14 +115,12 @@ async def open_desk(config: Config, actor: str) -> AsyncIterator[Desk]:
 async def run_worker(config: Config, index: int) -> int:
     """One worker process until it is told to stop, or its supervisor is gone."""
     stop = stop_signal()
-    identity = worker_identity(config.diameter.identity, index)
     metrics = Metrics()
     client, epoch = await open_store(config)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
         library = Library.from_package()
         await library.load(client)
-        catalogue = load_catalogue(Path(config.catalogue.folder))
         ledger = RedisLedger(
             client,
             library,
@@ -134,27 +132,14 @@ async def run_worker(config: Config, index: int) -> int:
         ocf = OCF(
             ledger=ledger,
             subscribers=Subscribers(client, ledger, epoch.partitions),
-            catalogue=catalogue,
+            catalogue=load_catalogue(Path(config.catalogue.folder)),
             policy=policy_of(config),
             metrics=metrics,
             owner=inbox_name(index),
             clock=utc_millis,
         )
-        node = Node(
-            NodeSettings(
-                origin_host=identity,
-                origin_realm=config.diameter.realm,
-                listen=tuple(map(str, config.diameter.listen)),
-                port=config.diameter.port + index if config.diameter.port else 0,
-                served_realms=frozenset({config.diameter.realm, *config.diameter.served_realms}),
-                origin_state_id=epoch.origin_state_id,
-                product=config.diameter.product,
-                watchdog_seconds=config.diameter.watchdog_seconds,
-            ),
-            peers_of(config),
-            ocf.handle,
-            metrics,
-        )
+        settings = node_settings(config, index, epoch)
+        node = Node(settings, peers_of(config), ocf.handle, metrics)
         heart = Heart()
         ops = OpsServer(
             str(config.ops.listen),
@@ -167,29 +152,19 @@ async def run_worker(config: Config, index: int) -> int:
         stack.callback(ops.stop)
         await node.start()
         stack.push_async_callback(node.stop)
-        inbox = Inbox(
-            client,
-            inbox_name(index),
-            LocalIdentity(identity, config.diameter.realm),
-            node.request,
-            records,
-            ledger,
-            metrics,
-        )
-        sweeper = Sweeper(records.due, ledger, metrics)
-        tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in (
-                ("inbox", inbox.run()),
-                ("sweeper", sweeper.run()),
-                ("heart", heart.beat()),
-                ("store", watch_store(client, metrics)),
-                ("supervisor", watch_supervisor(stop)),
-            )
-        ]
+        who = LocalIdentity(settings.origin_host, settings.origin_realm)
+        inbox = Inbox(client, inbox_name(index), who, node.request, records, ledger, metrics)
+        works = {
+            "inbox": inbox.run(),
+            "sweeper": Sweeper(records.due, ledger, metrics).run(),
+            "heart": heart.beat(),
+            "store": watch_store(client, metrics),
+            "supervisor": watch_supervisor(stop),
+        }
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         log.info(
             "worker ready",
-            identity=identity,
+            identity=settings.origin_host,
             diameter=node.port,
             ops=ops.port,
             pid=os.getpid(),
@@ -199,6 +174,21 @@ async def run_worker(config: Config, index: int) -> int:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return ended
+
+
+def node_settings(config: Config, index: int, epoch: Epoch) -> NodeSettings:
+    """What worker `index` is to its peers."""
+    diameter = config.diameter
+    return NodeSettings(
+        origin_host=worker_identity(diameter.identity, index),
+        origin_realm=diameter.realm,
+        listen=tuple(map(str, diameter.listen)),
+        port=diameter.port + index if diameter.port else 0,
+        served_realms=frozenset({diameter.realm, *diameter.served_realms}),
+        origin_state_id=epoch.origin_state_id,
+        product=diameter.product,
+        watchdog_seconds=diameter.watchdog_seconds,
+    )
 
 
 def peers_of(config: Config) -> Peers[Connection]:

@@ -79,7 +79,8 @@ def panel(config: Config, is_new: bool, with_examples: bool) -> Panel:
     """What listens where, and what to try next."""
     diameter, ops = config.diameter, config.ops
     lines = [
-        f"Diameter   {', '.join(map(str, diameter.listen))} port {diameter.port}   ({diameter.identity})"
+        f"Diameter   {', '.join(map(str, diameter.listen))} port {diameter.port} "
+        f"({diameter.identity})"
     ]
     lines.append(f"Operations http://{ops.listen}:{ops.port}/metrics  /livez  /readyz")
     store = config.store.url or f"embedded, data under {config.store.data}"
@@ -88,10 +89,11 @@ def panel(config: Config, is_new: bool, with_examples: bool) -> Panel:
         lines.append(f"Workers    {config.workers.count}, each on the next port")
     lines.append("")
     lines.append("Try next, in a second terminal:")
-    lines.append("  .venv/bin/ocs demo                     a call cut at the second the money ends")
+    lines.append("  .venv/bin/ocs demo               a call cut when the money ends")
     if with_examples:
-        lines.append("  .venv/bin/ocs subscriber list          the example subscribers")
-        lines.append(f"  .venv/bin/ocs topup {EXAMPLES[0][0]} 100    then: ocs statement")
+        lines.append("  .venv/bin/ocs subscriber list    the example subscribers")
+        lines.append(f"  .venv/bin/ocs topup {EXAMPLES[0][0]} 100")
+        lines.append(f"  .venv/bin/ocs statement {EXAMPLES[0][0]}")
     lines.append("")
     lines.append("Ctrl-C drains and stops everything")
     return Panel("\n".join(lines), title="Online Charging Server", expand=False, highlight=False)

@@ -6,20 +6,15 @@ itself. Nothing here knows tariffs or Diameter.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import (
-    BusyLoadingError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import (
     TimeoutError as RedisTimeoutError,
 )
@@ -54,6 +49,10 @@ Command = tuple[Argument, ...]
 ROUTE_SECONDS = 86_400
 #: Usage and requests are below this; a larger number is refused before it reaches the store.
 UNITS_LIMIT = 2**53
+
+#: Pipelines under way at once. While a store stands still, calls gather here instead of opening
+#: one connection after the other.
+FLUSHES_AT_MOST = 16
 
 BALANCE_FIELDS = ("credited", "balance", "reserved", "spent", "written_off", "seq")
 
@@ -91,14 +90,18 @@ class RedisLedger:
 
     async def charge(self, plan: ChargePlan) -> ChargeOutcome:
         name = keys.digest(plan.session_id)
-        command = self._charge_command(plan, name)
-        beside: Command | None = None
+        route = keys.route(name, self._partitions)
+        before: Command | None = None
         if plan.type is RequestType.INITIAL:
-            where = f"{plan.partition} {plan.account_id}"
-            beside = ("SET", keys.route(name, self._partitions), where)
+            # First: a session without a route could be found by nobody. NX: an ended one's expires.
+            before = ("SET", route, f"{plan.partition} {plan.account_id}", "NX")
         elif plan.type is RequestType.TERMINATION:
-            beside = ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS)
-        return read_outcome(as_list(await self._call("charge", command, beside)))
+            before = ("EXPIRE", route, ROUTE_SECONDS)
+        reply = await self._call("charge", self._charge_command(plan, name), before)
+        outcome = read_outcome(as_list(reply))
+        if outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.UNRATED):
+            self._send(("EXPIRE", route, ROUTE_SECONDS))
+        return outcome
 
     async def post(self, posting: Posting) -> PostOutcome:
         partition, account = posting.partition, posting.account_id
@@ -134,8 +137,8 @@ class RedisLedger:
             keys.ledger(partition),
             self._clock(), reason, session.session_id, account, actor,
         )  # fmt: skip
-        beside: Command = ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS)
-        reply = as_list(await self._call("expire", command, None if reason == "cut" else beside))
+        route: Command = ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS)
+        reply = as_list(await self._call("expire", command, None if reason == "cut" else route))
         return word(reply[0]) in ("expired", "marked")
 
     async def put(self, subscriber: Subscriber) -> Subscriber | None:
@@ -192,53 +195,71 @@ class RedisLedger:
     # --- one pipeline for each loop tick -----------------------------------------------------------
 
     async def _call(
-        self, operation: str, command: Command, beside: Command | None = None
+        self, operation: str, command: Command, before: Command | None = None
     ) -> object:
-        """The reply to `command`; `beside` travels in the same flush and is not waited for."""
-        started = time.monotonic()
-        until = started + self._deadline
-        is_sent = False
-        while True:
+        """The reply to `command`; `before` travels ahead of it in the same flush and is not waited for.
+
+        A call that may have arrived is sent once more (it is idempotent: its repeat tells what became of
+        it), each time with half of the time allowed.
+        """
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        unanswered: BaseException | None = None
+        for half in (1, 2):
             try:
-                async with asyncio.timeout_at(
-                    asyncio.get_running_loop().time() + until - time.monotonic()
-                ):
-                    reply = await self._queue(command, beside)
+                async with asyncio.timeout_at(started + self._deadline * half / 2):
+                    reply = await self._answer(command, before)
             except (TimeoutError, RedisTimeoutError, RedisConnectionError) as error:
                 self._error(operation, error)
-                if is_certainly_unsent(error) and not is_sent:
+                if is_certainly_unsent(error) and unanswered is None:
                     raise LedgerUnavailable(str(error)) from error
-                if is_sent or time.monotonic() >= until:
-                    raise OutcomeUnknown(operation) from error
-                is_sent = (
-                    True  # once more: the call is idempotent, its repeat tells what became of it
-                )
+                unanswered = error
                 continue
-            if isinstance(reply, ResponseError) and "Function not found" in str(reply):
-                await self._library.load(self._client)
-                continue
-            if isinstance(reply, BusyLoadingError | ResponseError):
+            if isinstance(reply, RedisError):
                 self._error(operation, reply)
-                raise LedgerUnavailable(str(reply)) from reply
+                if unanswered is None:
+                    raise LedgerUnavailable(str(reply)) from reply
+                raise OutcomeUnknown(operation) from unanswered
             if self._metrics is not None:
-                self._metrics.store_call(operation, time.monotonic() - started)
+                self._metrics.store_call(operation, loop.time() - started)
             return reply
+        raise OutcomeUnknown(operation) from unanswered
 
-    async def _queue(self, command: Command, beside: Command | None) -> object:
+    async def _answer(self, command: Command, before: Command | None) -> object:
+        """The reply; the functions are loaded first where the store lost them (FUNCTION FLUSH)."""
+        reply = await self._queue(command, before)
+        if isinstance(reply, ResponseError) and "Function not found" in str(reply):
+            await self._library.load(self._client)
+            reply = await self._queue(command, before)
+        return reply
+
+    async def _queue(self, command: Command, before: Command | None) -> object:
+        if before is not None:
+            self._send(before)
+        return await self._send(command)
+
+    def _send(self, command: Command) -> asyncio.Future[object]:
+        """Put a command into the next flush; its reply need not be waited for."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[object] = loop.create_future()
-        if not self._waiting:
+        if not self._waiting and len(self._flushes) < FLUSHES_AT_MOST:
             loop.call_soon(self._start_flush)
         self._waiting.append((command, future))
-        if beside is not None:
-            self._waiting.append((beside, loop.create_future()))
-        return await future
+        return future
 
     def _start_flush(self) -> None:
         batch, self._waiting = self._waiting, []
-        task = asyncio.create_task(self._flush(batch))
-        self._flushes.add(task)
-        task.add_done_callback(self._flushes.discard)
+        # Whoever gave up in the meantime must not be charged: what was not sent is not sent late.
+        batch = [each for each in batch if not each[1].done()]
+        if batch:
+            task = asyncio.create_task(self._flush(batch))
+            self._flushes.add(task)
+            task.add_done_callback(self._flushed)
+
+    def _flushed(self, task: asyncio.Task[None]) -> None:
+        self._flushes.discard(task)
+        if self._waiting:
+            self._start_flush()
 
     async def _flush(self, batch: list[tuple[Command, asyncio.Future[object]]]) -> None:
         """Send a batch; a caller that went away does not disturb the others."""
@@ -251,7 +272,7 @@ class RedisLedger:
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
-                    future.exception()  # a command sent beside another has nobody waiting
+                    future.exception()  # nobody may be waiting
             return
         for (_, future), reply in zip(batch, replies, strict=True):
             if not future.done():

