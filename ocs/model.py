@@ -255,6 +255,7 @@ class ChargeOutcome:
     results: tuple[ChargeResult, ...] = ()
     reply: str = ""
     is_replayed: bool = False
+    was_open: bool = False  # the session was open until this call, or was opened by it
     spent: int = 0
     reserved: int = 0  # change of the reserved amount, may be negative
     written_off: int = 0

@@ -68,7 +68,7 @@ class OCF:
         if service is None:
             return unknown_service_context(ccr)
         if ccr.request_type == EVENT:
-            return refuse(ccr, UNABLE_TO_COMPLY, "event charging is not served")
+            return refuse(UNABLE_TO_COMPLY, "event charging is not served")
         try:
             if ccr.request_type == INITIAL:
                 return await self._initial(ccr, service, peer)
@@ -77,29 +77,33 @@ class OCF:
             # 3004 promises only that a repeat is safe, which the key of the charge guarantees.
             if isinstance(error, OutcomeUnknown):
                 self._metrics.store_unknown("charge")
-            return refuse(ccr, TOO_BUSY, "the store does not answer")
+            return refuse(TOO_BUSY, "the store does not answer")
 
     async def _initial(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
         now = self._clock()
-        try:
-            subscriber = await self._subscribers.find(identities(ccr, self._catalogue.numbering))
-        except IdentityConflict:
-            return refuse(ccr, USER_UNKNOWN, "the identities belong to different accounts")
-        if subscriber is None:
-            return refuse(ccr, USER_UNKNOWN, "no subscriber has any of these identities")
+        names = identities(ccr, self._catalogue.numbering)
         for _ in range(PLANS_AT_MOST):
+            # Again when the plan was stale: the name may have another owner by now.
+            try:
+                subscriber = await self._subscribers.find(names)
+            except IdentityConflict:
+                return refuse(USER_UNKNOWN, "the identities belong to different accounts")
+            if subscriber is None:
+                return refuse(USER_UNKNOWN, "no subscriber has any of these identities")
             context = new_context(ccr, service, subscriber, self._catalogue, now)
             encoded = encode_context(context)
             made = self._plan(ccr, context, subscriber, service, peer, encoded)
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
-                if outcome.status is OutcomeStatus.CHARGED:
+                # A repeat may come by another worker and after a change of tariff: the session keeps
+                # the context of its first request, which is in the store.
+                if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
                     self._subscribers.remember_session(
                         ccr.session_id, subscriber.partition, subscriber.account_id, encoded
                     )
                 return self._answer(ccr, service, made, outcome)
-            subscriber = self._fresh(outcome)
-        return refuse(ccr, TOO_BUSY, "the subscriber is changing")
+            self._fresh(outcome)
+        return refuse(TOO_BUSY, "the subscriber is changing")
 
     async def _running(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
         """An UPDATE or TERMINATION: the session says who pays, with or without Subscription-Id."""
@@ -114,7 +118,7 @@ class OCF:
             if outcome.status is not OutcomeStatus.STALE:
                 return self._answer(ccr, service, made, outcome)
             subscriber = self._fresh(outcome)
-        return refuse(ccr, TOO_BUSY, "the subscriber is changing")
+        return refuse(TOO_BUSY, "the subscriber is changing")
 
     def _plan(
         self,
@@ -164,8 +168,11 @@ class OCF:
             metrics.mismatch()
             return
         if status is OutcomeStatus.UNKNOWN:
-            metrics.orphan_usage()
+            if any(charge.used for charge in made.charges):
+                metrics.orphan_usage()
             return
+        if status in (OutcomeStatus.EXISTS, OutcomeStatus.UNRATED):
+            return  # nothing moved
         for charge in made.charges:
             if charge.used:
                 metrics.used(service.unit, charge.used)
@@ -177,6 +184,8 @@ class OCF:
         metrics.debited(outcome.spent)
         metrics.written_off(outcome.written_off)
         metrics.reserved(outcome.reserved)
+        if not outcome.was_open:
+            return  # late usage, the T after a refusal
         if made.type is RequestType.INITIAL and status is OutcomeStatus.CHARGED:
             metrics.session_opened(service.name)
         elif made.type is not RequestType.INITIAL and status is OutcomeStatus.CLOSED:

@@ -17,6 +17,7 @@ from ocs.demo.play import play
 from ocs.desk import DeskError
 from ocs.model import MICROS, Micros
 from ocs.node.supervisor import Supervisor
+from ocs.ops import healthcheck
 from ocs.store.check import verify
 from ocs.store.connect import connect
 from ocs.store.embedded import EmbeddedStore
@@ -29,6 +30,8 @@ EXAMPLES = (
     ("77750000004", "time-to-talk", 1000),
     ("77750000005", "time-to-talk", 0),
 )
+
+READY_POLL_SECONDS = 0.1
 
 log = structlog.get_logger()
 
@@ -123,15 +126,12 @@ def worker_command(path: Path | None, index: int) -> list[str]:
 
 
 async def ready(config: Config, stop: asyncio.Event) -> bool:
-    """Wait until the first worker accepts connections, or until told to stop."""
+    """Wait until the first worker is ready, or until told to stop."""
+    where = (str(config.ops.listen), config.ops.port)
     while not stop.is_set():
-        try:
-            _, writer = await asyncio.open_connection(str(config.ops.listen), config.ops.port)
-        except OSError:
-            await asyncio.sleep(0.1)
-            continue
-        writer.close()
-        return True
+        if await asyncio.to_thread(healthcheck, *where) == 0:
+            return True
+        await asyncio.sleep(READY_POLL_SECONDS)
     return False
 
 

@@ -91,15 +91,33 @@ class RedisLedger:
     async def charge(self, plan: ChargePlan) -> ChargeOutcome:
         name = keys.digest(plan.session_id)
         route = keys.route(name, self._partitions)
-        before: Command | None = None
+        command = self._charge_command(plan, name)
         if plan.type is RequestType.INITIAL:
-            # First: a session without a route could be found by nobody. NX: an ended one's expires.
-            before = ("SET", route, f"{plan.partition} {plan.account_id}", "NX")
-        elif plan.type is RequestType.TERMINATION:
-            before = ("EXPIRE", route, ROUTE_SECONDS)
-        reply = await self._call("charge", self._charge_command(plan, name), before)
+            return await self._open(plan, command, route)
+        commands = [command]
+        if plan.type is RequestType.TERMINATION:
+            commands.insert(0, ("EXPIRE", route, ROUTE_SECONDS))
+        outcome = read_outcome(as_list((await self._call("charge", *commands))[-1]))
+        if outcome.status is OutcomeStatus.REFUSED:
+            self._send(("EXPIRE", route, ROUTE_SECONDS))
+        return outcome
+
+    async def _open(self, plan: ChargePlan, command: Command, route: bytes) -> ChargeOutcome:
+        """An INITIAL. The route comes first, since a session without one could be found by nobody; it is
+        in another slot, so whether the Session-Id is another account's is seen beside the call."""
+        where = f"{plan.partition} {plan.account_id}"
+        is_new, leads_to, reply = await self._call(
+            "charge", ("SET", route, where, "NX"), ("GET", route), command
+        )
         outcome = read_outcome(as_list(reply))
-        if outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.UNRATED):
+        if leads_to is not None and raw(leads_to) != where.encode():
+            if outcome.status is OutcomeStatus.CHARGED:
+                for each in await read_sessions(self._client, plan.partition, [plan.session_id]):
+                    await self.expire(each, "another account's session")
+            return ChargeOutcome(OutcomeStatus.EXISTS)
+        if outcome.status is OutcomeStatus.STALE and is_new:
+            await self._call("charge", ("DEL", route))  # the fresh plan may be another account's
+        elif outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.UNRATED):
             self._send(("EXPIRE", route, ROUTE_SECONDS))
         return outcome
 
@@ -115,7 +133,7 @@ class RedisLedger:
             keys.digest(content.encode()), posting.kind, posting.amount, posting.actor,
             posting.reason, account,
         )  # fmt: skip
-        reply = as_list(await self._call("post", command))
+        reply = as_list((await self._call("post", command))[-1])
         status = PostStatus(word(reply[0]))
         if status not in (PostStatus.POSTED, PostStatus.REPLAYED):
             return PostOutcome(status)
@@ -137,8 +155,10 @@ class RedisLedger:
             keys.ledger(partition),
             self._clock(), reason, session.session_id, account, actor,
         )  # fmt: skip
-        route: Command = ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS)
-        reply = as_list(await self._call("expire", command, None if reason == "cut" else route))
+        commands = [command]
+        if reason != "cut":
+            commands.insert(0, ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
+        reply = as_list((await self._call("expire", *commands))[-1])
         return word(reply[0]) in ("expired", "marked")
 
     async def put(self, subscriber: Subscriber) -> Subscriber | None:
@@ -149,14 +169,14 @@ class RedisLedger:
             keys.account(partition, account),
             subscriber.version, encode_subscriber(subscriber),
         )  # fmt: skip
-        reply = as_list(await self._call("put", command))
+        reply = as_list((await self._call("put", command))[-1])
         if word(reply[0]) == "conflict":
             return None
         return replace(subscriber, version=int(raw(reply[1])))
 
     async def balance(self, account_id: AccountId, partition: Partition) -> Balance | None:
         command: Command = ("HMGET", keys.account(partition, account_id), *BALANCE_FIELDS)
-        values = as_list(await self._call("balance", command))
+        values = as_list((await self._call("balance", command))[-1])
         if values[0] is None:
             return None
         credited, balance, reserved, spent, written_off, sequence = (int(raw(v)) for v in values)
@@ -194,10 +214,8 @@ class RedisLedger:
 
     # --- one pipeline for each loop tick -----------------------------------------------------------
 
-    async def _call(
-        self, operation: str, command: Command, before: Command | None = None
-    ) -> object:
-        """The reply to `command`; `before` travels ahead of it in the same flush and is not waited for.
+    async def _call(self, operation: str, *commands: Command) -> list[object]:
+        """The replies to `commands`, which travel in one flush; the last is the call itself.
 
         A call that may have arrived is sent once more (it is idempotent: its repeat tells what became of
         it), each time with half of the time allowed.
@@ -208,35 +226,31 @@ class RedisLedger:
         for half in (1, 2):
             try:
                 async with asyncio.timeout_at(started + self._deadline * half / 2):
-                    reply = await self._answer(command, before)
+                    replies = await self._answer(commands)
             except (TimeoutError, RedisTimeoutError, RedisConnectionError) as error:
                 self._error(operation, error)
                 if is_certainly_unsent(error) and unanswered is None:
                     raise LedgerUnavailable(str(error)) from error
                 unanswered = error
                 continue
-            if isinstance(reply, RedisError):
-                self._error(operation, reply)
-                if unanswered is None:
-                    raise LedgerUnavailable(str(reply)) from reply
-                raise OutcomeUnknown(operation) from unanswered
+            refusal = next((each for each in replies if isinstance(each, RedisError)), None)
+            if refusal is not None:
+                self._error(operation, refusal)
+                if unanswered is None and refusal is replies[-1]:
+                    raise LedgerUnavailable(str(refusal)) from refusal
+                raise OutcomeUnknown(operation) from refusal
             if self._metrics is not None:
                 self._metrics.store_call(operation, loop.time() - started)
-            return reply
+            return replies
         raise OutcomeUnknown(operation) from unanswered
 
-    async def _answer(self, command: Command, before: Command | None) -> object:
-        """The reply; the functions are loaded first where the store lost them (FUNCTION FLUSH)."""
-        reply = await self._queue(command, before)
-        if isinstance(reply, ResponseError) and "Function not found" in str(reply):
+    async def _answer(self, commands: tuple[Command, ...]) -> list[object]:
+        """The replies; the functions are loaded first where the store lost them (FUNCTION FLUSH)."""
+        replies = await asyncio.gather(*map(self._send, commands))
+        if isinstance(replies[-1], ResponseError) and "Function not found" in str(replies[-1]):
             await self._library.load(self._client)
-            reply = await self._queue(command, before)
-        return reply
-
-    async def _queue(self, command: Command, before: Command | None) -> object:
-        if before is not None:
-            self._send(before)
-        return await self._send(command)
+            replies = await asyncio.gather(*map(self._send, commands))
+        return replies
 
     def _send(self, command: Command) -> asyncio.Future[object]:
         """Put a command into the next flush; its reply need not be waited for."""
@@ -308,12 +322,13 @@ def read_outcome(reply: list[object]) -> ChargeOutcome:
         fresh = decode_subscriber(raw(reply[2]), int(raw(reply[1])))
         return ChargeOutcome(status, subscriber=fresh)
     _, named, kept, total, packed = raw(reply[1]).decode().split("|")
-    spent, reserved, written_off, available = (int(raw(each)) for each in reply[3:7])
+    spent, reserved, written_off, available, was_open = (int(raw(each)) for each in reply[3:8])
     return ChargeOutcome(
         status=OutcomeStatus(named),
         results=tuple(read_result(each) for each in packed.split(";") if each),
         reply=kept,
         is_replayed=reply[2] == 1,
+        was_open=was_open == 1,
         spent=spent,
         reserved=reserved,
         written_off=written_off,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from redis.asyncio import Redis
+from redis.exceptions import WatchError
 
 from ocs.abmf import keys
 from ocs.abmf.encoding import decode_subscriber, raw
@@ -85,6 +86,22 @@ class Subscribers:
 
     async def find(self, identities: tuple[Identity, ...]) -> Subscriber | None:
         """The subscriber that any of these identities names; IdentityConflict when they differ."""
+        try:
+            subscriber = await self._find(identities)
+            if subscriber is None or subscriber.state is not SubscriberState.TERMINATED:
+                return subscriber
+            self._snapshots.drop(subscriber.account_id)
+        except IdentityConflict:
+            pass  # what is cached may be old
+        # A name may have a new owner since it was cached, a subscriber may be back: once, afresh.
+        for each in identities:
+            self._accounts.drop(each)
+        subscriber = await self._find(identities)
+        if subscriber is not None and subscriber.state is SubscriberState.TERMINATED:
+            return None
+        return subscriber
+
+    async def _find(self, identities: tuple[Identity, ...]) -> Subscriber | None:
         missing = [each for each in identities if self._accounts.get(each) is None]
         if missing:
             names = [keys.identity(each, self._partitions) for each in missing]
@@ -101,15 +118,7 @@ class Subscribers:
             return None
         if len(found) > 1:
             raise IdentityConflict
-        subscriber = await self.get(*found.pop())
-        if subscriber is not None and subscriber.state is SubscriberState.TERMINATED:
-            if len(missing) == len(identities):
-                return None
-            # The name may have a new owner since it was cached: look it up afresh, once.
-            for each in identities:
-                self._accounts.drop(each)
-            return await self.find(identities)
-        return subscriber
+        return await self.get(*found.pop())
 
     async def get(self, partition: Partition, account_id: AccountId) -> Subscriber | None:
         """The snapshot of an account's subscriber, perhaps an old one."""
@@ -120,10 +129,13 @@ class Subscribers:
         key = keys.subscriber(partition, account_id)
         with reading():
             version, data = await self._client.hmget(key, "version", "data")
+        return self._keep(version, data)
+
+    def _keep(self, version: object, data: object) -> Subscriber | None:
         if version is None:
             return None
         subscriber = decode_subscriber(raw(data), int(raw(version)))
-        self._snapshots.put(account_id, subscriber)
+        self.remember(subscriber)
         return subscriber
 
     def remember(self, subscriber: Subscriber) -> None:
@@ -131,7 +143,10 @@ class Subscribers:
         self._snapshots.put(subscriber.account_id, subscriber)
 
     async def session(self, session_id: bytes) -> SessionRecord | None:
-        """Where a session is paid, from the cache or in two round trips."""
+        """Where a session is paid, from the cache or in two round trips.
+
+        The second one brings the subscriber's snapshot along, which the same request needs next.
+        """
         cached = self._sessions.get(session_id)
         if cached is not None:
             return cached
@@ -141,7 +156,11 @@ class Subscribers:
             if where is None:
                 return None
             partition, account_id = read_where(raw(where))
-            context = await self._client.hget(keys.session(partition, name), "context")
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.hget(keys.session(partition, name), "context")
+                pipeline.hmget(keys.subscriber(partition, account_id), "version", "data")
+                context, stored = await pipeline.execute()
+        self._keep(*stored)
         if context is None:
             return None
         record = SessionRecord(partition, account_id, raw(context))
@@ -185,15 +204,32 @@ class Subscribers:
         return stored
 
     async def _claim(self, key: bytes, partition: Partition, account_id: AccountId) -> bool:
-        """Take a name, also one whose owner was never stored (its creation was interrupted)."""
-        value = f"{partition} {account_id}"
+        """Take a name, also one whose owner is gone or was never stored (interrupted half-way)."""
+        value = f"{partition} {account_id}".encode()
         if await self._client.set(key, value, nx=True):
             return True
-        where = await self._client.get(key)
-        if where is not None and await self._read(*read_where(raw(where))) is not None:
-            return False
-        await self._client.set(key, value)
+        async with self._client.pipeline() as pipeline:
+            await pipeline.watch(key)
+            where = await pipeline.get(key)
+            if where is not None and raw(where) != value and not await self._is_gone(raw(where)):
+                return False
+            pipeline.multi()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            pipeline.set(key, value)
+            try:
+                await pipeline.execute()
+            except WatchError:
+                return False  # somebody else took it meanwhile
         return True
+
+    async def _is_gone(self, where: bytes) -> bool:
+        """Whether a name leads to nobody. Who is not stored by now is kept from it: two creations of
+        one name at a time would both succeed, and one account could be found by nobody."""
+        partition, account_id = read_where(where)
+        owner = await self._read(partition, account_id)
+        if owner is not None:
+            return owner.state is SubscriberState.TERMINATED
+        barrier = Subscriber(account_id, partition, 0, "", SubscriberState.TERMINATED, ())
+        return await self._ledger.put(barrier) is not None
 
     async def update(
         self,
@@ -211,14 +247,20 @@ class Subscribers:
             self._snapshots.put(stored.account_id, stored)
         return stored
 
-    async def remove(self, subscriber: Subscriber) -> None:
-        """Free the identities; account and ledger stay for the books."""
-        await self.update(subscriber, state=SubscriberState.TERMINATED)
+    async def remove(self, subscriber: Subscriber) -> bool:
+        """Free the identities; account and ledger stay for the books.
+
+        False, and nothing is freed, when somebody else changed the subscriber first: a name without
+        its owner would leave a subscriber in service whom nobody finds.
+        """
+        if await self.update(subscriber, state=SubscriberState.TERMINATED) is None:
+            return False
         names = [keys.identity(each, self._partitions) for each in subscriber.identities]
         for each in subscriber.identities:
             self._accounts.drop(each)
         for name in names:
             await self._client.delete(name)
+        return True
 
     async def all_subscribers(self) -> AsyncIterator[Subscriber]:
         """Every subscriber that is not terminated."""

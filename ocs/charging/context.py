@@ -42,7 +42,12 @@ def identities(ccr: CCR, numbering: Numbering) -> tuple[Identity, ...]:
 def identity(kind: IdentityKind, data: str, numbering: Numbering) -> Identity:
     """One identity in the form it is stored in."""
     if kind is IdentityKind.E164:
-        return Identity(kind, normalise(data, numbering) or bare(data))
+        # International by its type (RFC 8506, 8.47): ten digits may be a whole foreign number, so only
+        # what carries a national or international prefix is taken apart.
+        number = bare(data).removeprefix("+")
+        dialled = normalise(number, numbering)
+        has_prefix = len(number) != numbering.national_digits
+        return Identity(kind, dialled if has_prefix and dialled else number)
     if kind is IdentityKind.IMSI:
         return Identity(kind, data.strip())
     if kind is IdentityKind.SIP_URI:
@@ -57,9 +62,13 @@ def sip_identity(data: str, numbering: Numbering) -> Identity:
         digits = normalise(data, numbering)
         if digits:
             return Identity(IdentityKind.E164, digits)
-    text = data.strip().partition(";")[0]
-    user, _, host = text.partition("@")
-    return Identity(IdentityKind.SIP_URI, f"{user}@{host.lower()}" if host else user)
+    # Parameters belong to the host part; the user part may hold a semicolon of its own.
+    user, at, host = data.strip().rpartition("@")
+    host = host.partition(";")[0].partition("?")[0]
+    if not at:
+        return Identity(IdentityKind.SIP_URI, host)
+    scheme, colon, name = user.rpartition(":")
+    return Identity(IdentityKind.SIP_URI, f"{scheme.lower()}{colon}{name}@{host.lower()}")
 
 
 def attributes(ccr: CCR, service: ServicePolicy, numbering: Numbering) -> RatingAttributes:

@@ -1,7 +1,9 @@
 """How much is asked of the ledger, and when a client should come back."""
 
+from collections.abc import Iterable
+
 from ocs.charging.policy import ServicePolicy
-from ocs.diameter.credit_control import USU, Units
+from ocs.diameter.credit_control import MSCC, USU, Units
 from ocs.model import UnitKind
 
 #: Volume-Quota-Threshold and Time-Quota-Threshold are Unsigned32 (TS 32.299, 7.2).
@@ -15,6 +17,22 @@ def of_kind(units: Units, kind: UnitKind) -> int | None:
     if kind is UnitKind.SECONDS:
         return units.time
     return units.octets if kind is UnitKind.OCTETS else units.specific
+
+
+def is_counted(mscc: MSCC, service: ServicePolicy) -> bool:
+    """Whether the service counts in the units that a report and a wish name.
+
+    Only other units (time, where octets are priced) have no price: 5031. Read as nothing, such a
+    report would be free. Other units beside the right ones, or all zero, are informative.
+    """
+    reports = [each.units for each in mscc.usu]
+    wishes = [] if mscc.rsu is None else [mscc.rsu]
+    return not (_are_foreign(reports, service.unit) or _are_foreign(wishes, service.unit))
+
+
+def _are_foreign(groups: list[Units], kind: UnitKind) -> bool:
+    has_own = any(of_kind(each, kind) is not None for each in groups)
+    return not has_own and any(each.time or each.octets or each.specific for each in groups)
 
 
 def requested(rsu: Units | None, service: ServicePolicy) -> int | None:
@@ -47,9 +65,14 @@ def threshold(amount: int, percent: int) -> int | None:
     return value if 0 < value < amount else None
 
 
-def supervision_seconds(validity_seconds: int) -> int:
-    """Tcc: twice the Validity-Time (RFC 8506, 13)."""
-    return max(2 * validity_seconds, SUPERVISION_SECONDS_MIN)
+def supervision_seconds(wanted: Iterable[int], service: ServicePolicy) -> int:
+    """Tcc: twice the longest Validity-Time that the answer may hold (RFC 8506, 13).
+
+    `wanted` is what is asked of the ledger; a grant is that much at the most.
+    """
+    plain = service.validity_seconds
+    longest = max((validity(plain, each, service.unit) for each in wanted), default=plain)
+    return max(2 * longest, SUPERVISION_SECONDS_MIN)
 
 
 def validity(validity_seconds: int, amount: int, kind: UnitKind) -> int:

@@ -29,7 +29,7 @@ REFUSAL_ORDER = (ChargeStatus.DENIED, ChargeStatus.NO_CREDIT, ChargeStatus.RATIN
 MESSAGES = {
     ResultCode.CREDIT_LIMIT_REACHED: "the balance does not cover the next unit",
     ResultCode.END_USER_SERVICE_DENIED: "the subscriber may not use this service",
-    ResultCode.RATING_FAILED: "there is no price for this service",
+    ResultCode.RATING_FAILED: "there is no price for this service in these units",
     ResultCode.UNKNOWN_SESSION_ID: "no such session",
     ResultCode.UNABLE_TO_COMPLY: "the request contradicts an earlier one",
 }
@@ -38,20 +38,19 @@ MESSAGES = {
 RATING_GROUP, SERVICE_CONTEXT_ID = 432, 461
 
 
-def refuse(ccr: CCR, code: int, message: str, failed_avp: bytes = b"") -> CCA:
+def refuse(code: int, message: str, failed_avp: bytes = b"") -> CCA:
     """A refusal at command level."""
     return CCA(code, error_message=message, failed_avp=failed_avp)
 
 
 def unknown_service_context(ccr: CCR) -> CCA:
-    """5031, naming the Service-Context-Id (RFC 8506, 4.1.2)."""
+    """5031, naming the Service-Context-Id (RFC 8506, 4.1.3)."""
     named = octets(SERVICE_CONTEXT_ID, ccr.service_context_id.encode())
-    return refuse(ccr, ResultCode.RATING_FAILED, "this Service-Context-Id is not served", named)
+    return refuse(ResultCode.RATING_FAILED, "this Service-Context-Id is not served", named)
 
 
-def failed_rating_group(ccr: CCR) -> bytes:
+def failed_rating_group(rating_group: int | None) -> bytes:
     """The Rating-Group that has no price, or an example where the request names none."""
-    for each in ccr.mscc:
-        if each.rating_group is not None:
-            return octets(RATING_GROUP, each.rating_group.to_bytes(4, "big"))
-    return example(RATING_GROUP)
+    if rating_group is None:
+        return example(RATING_GROUP)
+    return octets(RATING_GROUP, rating_group.to_bytes(4, "big"))

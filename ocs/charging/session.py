@@ -41,6 +41,7 @@ from ocs.model import (
     SessionContext,
     Subscriber,
     SubscriberState,
+    UnitKind,
 )
 from ocs.rating.catalogue import Catalogue, Currency, find_price
 
@@ -97,6 +98,10 @@ def plan(
         charge(each, ccr.request_type, context, catalogue, policy, is_denied)
         for each in services(ccr)
     )
+    if is_denied and not charges and ccr.request_type == INITIAL_REQUEST:
+        # A session without services yet is refused as well: the wish stands for the session itself.
+        charges = (Charge(WHOLE_SESSION, None, 0, refusal=Refusal.DENIED),)
+    wanted = [each.requested for each in charges if each.requested is not None]
     number = str(ccr.request_number)
     if ccr.sub_session_id is not None:
         number += f":{ccr.sub_session_id}"
@@ -112,8 +117,9 @@ def plan(
         context=context_bytes,
         charges=charges,
         reply=f"{policy.validity_seconds};{policy.threshold_percent}",
-        is_refused_whole=policy.is_refused_whole or is_denied,
-        supervision_seconds=quota.supervision_seconds(policy.validity_seconds),
+        # A client without MSCC reads no other Result-Code than the command's.
+        is_refused_whole=policy.is_refused_whole or is_denied or not ccr.mscc,
+        supervision_seconds=quota.supervision_seconds(wanted, policy),
         actor=ccr.origin_host,
         realm=ccr.origin_realm,
         peer=peer,
@@ -147,17 +153,16 @@ def charge(
         fee_is_paid=context.fee_is_paid,
         rating_group=mscc.rating_group,
     )
-    if price is None or price.unit is not policy.unit:
-        return Charge(key, reported, wanted, refusal=Refusal.RATING_FAILED)
-    return Charge(
-        key,
-        reported,
-        wanted,
-        price.rounding,
-        price.denominator,
-        price.legs,
-        Refusal.DENIED if is_denied else Refusal.NONE,
-    )
+    if price is not None and price.unit is not policy.unit:
+        price = None
+    refusal = Refusal.NONE
+    if is_denied and wanted is not None:
+        refusal = Refusal.DENIED
+    elif price is None or not quota.is_counted(mscc, policy):
+        refusal = Refusal.RATING_FAILED
+    if price is None:
+        return Charge(key, reported, wanted, refusal=refusal)
+    return Charge(key, reported, wanted, price.rounding, price.denominator, price.legs, refusal)
 
 
 def content(ccr: CCR) -> str:
@@ -172,6 +177,7 @@ def content(ccr: CCR) -> str:
         ccr.sub_session_id,
         ccr.command_rsu,
         ccr.command_usu,
+        ccr.command_service_identifier,
     ]
     parts += [
         (each.service_identifiers, each.rating_group, each.rsu, each.usu) for each in ccr.mscc
@@ -188,8 +194,8 @@ def answer(ccr: CCR, outcome: ChargeOutcome, policy: ServicePolicy, currency: Cu
     cca = CCA(code)
     if code != ResultCode.SUCCESS:
         cca.error_message = MESSAGES.get(code)
-    if code == ResultCode.RATING_FAILED:
-        cca.failed_avp = failed_rating_group(ccr)
+    if code in (ResultCode.SUCCESS, ResultCode.RATING_FAILED):
+        cca.failed_avp = failed_avp(ccr, outcome)
     if ccr.request_type == INITIAL_REQUEST:
         cca.failure_handling = policy.failure_handling
         cca.session_failover = policy.session_failover
@@ -197,10 +203,9 @@ def answer(ccr: CCR, outcome: ChargeOutcome, policy: ServicePolicy, currency: Cu
         return cca
     if ccr.request_type == TERMINATION_REQUEST:
         cca.cost = cost_information(outcome.total_cost, currency)
-    validity_seconds, percent = map(int, outcome.reply.split(";"))
     results = {each.key: each for each in outcome.results}
     answers = tuple(
-        mscc_answer(each, results[key_of(each)], policy, validity_seconds, percent)
+        mscc_answer(each, results[key_of(each)], outcome, policy)
         for each in services(ccr)
         if key_of(each) in results
     )
@@ -222,10 +227,20 @@ def command_code(outcome: ChargeOutcome) -> ResultCode:
     return COMMAND_CODES[outcome.status]
 
 
+def failed_avp(ccr: CCR, outcome: ChargeOutcome) -> bytes:
+    """What could not be rated; required with 5031 wherever it stands (RFC 8506, 9.2)."""
+    failed = {each.key for each in outcome.results if each.status is ChargeStatus.RATING_FAILED}
+    for each in services(ccr):
+        if outcome.status is OutcomeStatus.UNRATED or key_of(each) in failed:
+            return failed_rating_group(each.rating_group)
+    return b""
+
+
 def mscc_answer(
-    asked: MSCC, result: ChargeResult, policy: ServicePolicy, validity_seconds: int, percent: int
+    asked: MSCC, result: ChargeResult, outcome: ChargeOutcome, policy: ServicePolicy
 ) -> MSCCAnswer:
     """The answer for one service, named as it was asked."""
+    validity_seconds, percent = map(int, outcome.reply.split(";"))
     code = MSCC_CODES[result.status]
     gsu: Units | None = None
     threshold = None
@@ -235,16 +250,17 @@ def mscc_answer(
         validity_seconds = quota.validity(validity_seconds, result.granted, policy.unit)
         if not result.is_final:
             threshold = quota.threshold(result.granted, percent)
-    has_time = gsu is not None and gsu.time is not None
+    # When to come back is no matter of a session that has ended.
+    comes_back = code == ResultCode.SUCCESS and outcome.status is OutcomeStatus.CHARGED
     return MSCCAnswer(
         rating_group=asked.rating_group,
         service_identifiers=asked.service_identifiers,
         result_code=code,
         gsu=gsu,
-        validity_seconds=validity_seconds if code == ResultCode.SUCCESS else None,
+        validity_seconds=validity_seconds if comes_back else None,
         final_unit=FinalUnit() if is_granted and result.is_final else None,
-        time_threshold=threshold if has_time else None,
-        volume_threshold=None if has_time else threshold,
+        time_threshold=threshold if policy.unit is UnitKind.SECONDS else None,
+        volume_threshold=threshold if policy.unit is UnitKind.OCTETS else None,
     )
 
 

@@ -14,6 +14,7 @@ from ocs.diameter.client_messages import Answer, decode_cca, encode_ccr
 from ocs.diameter.credit_control import CCR
 from ocs.diameter.framing import (
     ASR,
+    DPR,
     DWR,
     FLAG_P,
     FLAG_R,
@@ -128,6 +129,8 @@ class DiameterClient:
                 future.set_result(message)
         elif header.command == DWR:
             self.write(base.dwa(self.local, header))
+        elif header.command == DPR:
+            self.write(base.dpa(self.local, header))
         elif header.command in (RAR, ASR):
             self._server_request(message, header)
 

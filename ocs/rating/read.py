@@ -23,11 +23,16 @@ SERVICE_UNITS = {
     "sms": UnitKind.EVENTS,
     "mms": UnitKind.EVENTS,
 }
-PRICE_KEYS = frozenset(
-    ("service", "price", "per", "step", "maximum", "setup", "stretches", "destinations",
-     "rating_groups", "fee", "direction", "rounding", "quantum")
+TARIFF_KEYS = ("id", "name", "prices")
+PRICE_KEYS = (
+    "service", "price", "per", "step", "maximum", "setup", "stretches", "destinations",
+    "rating_groups", "fee", "direction", "rounding", "quantum",
 )  # fmt: skip
-STRETCH_KEYS = frozenset(("until", "price"))
+STRETCH_KEYS = ("until", "price")
+FEES = {"paid": True, "unpaid": False}
+#: Digits before the decimal point. The store doubles a cost when it rounds, and stays exact so.
+AMOUNT_DIGITS = 9
+RATING_GROUPS = range(2**32)  # Unsigned32 (RFC 8506, 8.29)
 #: Doubles are exact below this; the store multiplies a remainder below the denominator by the price.
 EXACT_BELOW = 2**53
 
@@ -47,10 +52,10 @@ def is_table(value: object) -> TypeGuard[Mapping[str, object]]:
 
 
 class PriceReader:
-    """Reads one file; problems go to the list it was given."""
+    """Reads one file; problems go to the list it was given. `classes` is None where none are known."""
 
     def __init__(
-        self, file: str, decimals: int, classes: frozenset[str], problems: list[Problem]
+        self, file: str, decimals: int, classes: frozenset[str] | None, problems: list[Problem]
     ) -> None:
         self._file = file
         self._minor_unit = MICROS // 10**decimals
@@ -63,11 +68,12 @@ class PriceReader:
     def tariff(self, given: Mapping[str, object]) -> Tariff | None:
         """The tariff of the file, or None when something is wrong with it."""
         before = len(self._problems)
-        for key in given.keys() - {"id", "name", "prices"}:
-            self._problem(key, "no such key; known are id, name, prices")
-        identifier, name = given.get("id"), given.get("name")
-        if not isinstance(identifier, str) or not identifier:
-            self._problem("id", "a name without spaces")
+        self._known("", given, TARIFF_KEYS)
+        identifier, name = given.get("id"), given.get("name", given.get("id"))
+        if not isinstance(identifier, str) or [identifier] != identifier.split():
+            self._problem("id", "a name without spaces, in quotes")
+        if "name" in given and not (isinstance(name, str) and name):
+            self._problem("name", "a name in quotes")
         prices = given.get("prices")
         rules: list[PriceRule] = []
         if not isinstance(prices, list) or not prices:
@@ -79,74 +85,79 @@ class PriceReader:
                     rules.append(rule)
         if len(self._problems) > before:
             return None
-        return Tariff(str(identifier), str(name or identifier), tuple(rules))
+        return Tariff(str(identifier), str(name), tuple(rules))
+
+    def _known(self, where: str, given: Mapping[str, object], keys: tuple[str, ...]) -> None:
+        for unknown in sorted(given.keys() - set(keys)):
+            self._problem(f"{where}{unknown}", f"no such key; known are {', '.join(keys)}")
 
     def _rule(self, key: str, given: object, tariff: str) -> PriceRule | None:
         if not is_table(given):
-            self._problem(key, "a table")
+            self._problem(key, "a table: [[prices]]")
             return None
-        for unknown in sorted(given.keys() - PRICE_KEYS):
-            self._problem(
-                f"{key}.{unknown}", f"no such key; known are {', '.join(sorted(PRICE_KEYS))}"
-            )
-        service = given.get("service")
-        unit = SERVICE_UNITS.get(str(service))
+        self._known(f"{key}.", given, PRICE_KEYS)
+        service = str(given.get("service"))
+        unit = SERVICE_UNITS.get(service)
         if unit is None:
             self._problem(f"{key}.service", f"one of {', '.join(SERVICE_UNITS)}")
             return None
-        destinations = self._strings(f"{key}.destinations", given.get("destinations", []))
-        for unknown in sorted(destinations - self._classes):
-            self._problem(
-                f"{key}.destinations",
-                f"a class of destinations.csv ({', '.join(sorted(self._classes))}), not {unknown!r}",
-            )
+        destinations = self._destinations(f"{key}.destinations", given.get("destinations", []))
         groups = given.get("rating_groups", [])
-        if not isinstance(groups, list) or not all(type(each) is int for each in groups):
-            self._problem(f"{key}.rating_groups", "a list of numbers")
+        if not isinstance(groups, list) or not all(
+            type(each) is int and each in RATING_GROUPS for each in groups
+        ):
+            self._problem(f"{key}.rating_groups", "a list of whole numbers from 0 to 4294967295")
             groups = []
-        fee = {None: None, "paid": True, "unpaid": False}.get(given.get("fee"), "?")  # type: ignore[call-overload]  # any TOML value may stand here
-        if fee == "?":
+        fee = str(given.get("fee", ""))
+        if "fee" in given and fee not in FEES:
             self._problem(f"{key}.fee", '"paid" or "unpaid"')
-        direction = given.get("direction", "")
-        if direction not in ("", "originating", "terminating"):
+        direction = str(given.get("direction", ""))
+        if "direction" in given and direction not in ("originating", "terminating"):
             self._problem(f"{key}.direction", '"originating" or "terminating"')
-        price = self._price(
-            key, given, unit, f"{tariff} {service} {', '.join(sorted(destinations))}"
-        )
-        if price is None or fee == "?":
+        conditions = [direction, ", ".join(sorted(destinations)), f"fee {fee}" if fee else ""]
+        name = " ".join(filter(None, [tariff, service, *conditions]))
+        price = self._price(key, given, unit, name)
+        if price is None:
             return None
-        return PriceRule(str(service), price, destinations, frozenset(groups), fee, str(direction))
+        return PriceRule(service, price, destinations, frozenset(groups), FEES.get(fee), direction)
 
-    def _strings(self, key: str, given: object) -> frozenset[str]:
-        if isinstance(given, list) and all(isinstance(each, str) for each in given):
-            return frozenset(given)
-        self._problem(key, "a list of names")
-        return frozenset()
+    def _destinations(self, key: str, given: object) -> frozenset[str]:
+        if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+            self._problem(key, "a list of names in quotes")
+            return frozenset()
+        if self._classes is not None:
+            known = ", ".join(sorted(self._classes))
+            for unknown in sorted(set(given) - self._classes):
+                self._problem(key, f"a class of numbers ({known}), not {unknown!r}")
+        return frozenset(given)
 
     def _price(
         self, key: str, given: Mapping[str, object], unit: UnitKind, name: str
     ) -> Price | None:
         per = self._quantity(f"{key}.per", given.get("per"), unit)
-        step = self._quantity(f"{key}.step", given.get("step", given.get("per")), unit)
-        maximum = MAX_UNITS
+        step = per
+        if "step" in given:
+            step = self._quantity(f"{key}.step", given["step"], unit)
+        maximum = None
         if "maximum" in given:
-            maximum = self._quantity(f"{key}.maximum", given["maximum"], unit) or 0
+            maximum = self._quantity(f"{key}.maximum", given["maximum"], unit)
         setup = self._amount(f"{key}.setup", given.get("setup", "0"))
         rounding = self._rounding(key, given)
-        stretches = self._stretches(key, given, unit, maximum)
+        stretches = self._stretches(key, given, unit, maximum or MAX_UNITS)
         if per is None or step is None or setup is None or rounding is None or not stretches:
             return None
         # Cost of a step = amount * step / per; one denominator for all stretches.
         divisor = per
         for amount, _, _ in stretches:
             divisor = gcd(divisor, amount * step)
-        denominator = per // divisor if divisor else 1
+        denominator = per // divisor
+        end_of_all = stretches[-1][2]
         legs = []
         for number, (amount, start, end) in enumerate(stretches):
-            if (end - start) % step and end != maximum:
-                self._problem(f"{key}.stretches", "ends on whole steps")
+            if (end - start) % step and end != end_of_all:
+                self._problem(f"{key}.stretches", "an until on whole steps in each stretch")
                 return None
-            numerator = amount * step // divisor if divisor else 0
+            numerator = amount * step // divisor
             if numerator * denominator >= EXACT_BELOW:
                 self._problem(f"{key}.price", "a price that stays exact: a smaller price or step")
                 return None
@@ -160,25 +171,30 @@ class PriceReader:
         if "stretches" not in given:
             amount = self._amount(f"{key}.price", given.get("price"))
             return [] if amount is None else [(amount, 0, maximum)]
+        if "price" in given:
+            self._problem(f"{key}.price", "either price or stretches, not both")
         found: list[tuple[int, int, int]] = []
         start = 0
         listed = given["stretches"]
         for number, each in enumerate(listed if isinstance(listed, list) else [], 1):
             where = f"{key}.stretches[{number}]"
-            if not is_table(each) or each.keys() - STRETCH_KEYS:
-                self._problem(where, "price, and until in all but the last")
+            if not is_table(each):
+                self._problem(where, 'a table: { until = "2 min", price = "1.00" }')
                 return []
+            self._known(f"{where}.", each, STRETCH_KEYS)
             amount = self._amount(f"{where}.price", each.get("price"))
             end: int | None = maximum
             if "until" in each:
                 end = self._quantity(f"{where}.until", each["until"], unit)
-            if amount is None or end is None or end <= start:
-                self._problem(where, "a price, and an end behind its start")
+            if amount is None or end is None:
+                return []
+            if end <= start:
+                self._problem(where, "an end behind its start, and before the maximum")
                 return []
             found.append((amount, start, end))
             start = end
         if not found or found[-1][2] != maximum:
-            self._problem(f"{key}.stretches", "a last stretch without until")
+            self._problem(f"{key}.stretches", "a list of stretches, the last without until")
             return []
         return found
 
@@ -190,18 +206,25 @@ class PriceReader:
         quantum: int | None = self._minor_unit
         if "quantum" in given:
             quantum = self._amount(f"{key}.quantum", given["quantum"])
-        if not quantum:
+        if quantum == 0:
             self._problem(f"{key}.quantum", "an amount above 0")
+        if not quantum:
             return None
         return Rounding(RoundingMode(str(mode)), quantum)
 
     def _amount(self, key: str, given: object) -> int | None:
         """Micros of a decimal string, at most six decimals, not negative."""
         text = given if isinstance(given, str) else ""
-        whole, _, fraction = text.partition(".")
+        whole, point, fraction = text.partition(".")
         digits = whole + fraction
-        if not (whole and digits.isascii() and digits.isdigit() and len(fraction) <= 6):
-            self._problem(key, 'an amount in quotes: "11.00"')
+        if (
+            not (digits.isascii() and digits.isdigit())
+            or not 1 <= len(whole) <= AMOUNT_DIGITS
+            or not bool(point) <= len(fraction) <= 6
+        ):
+            self._problem(
+                key, 'an amount in quotes, below 10^9 and with at most 6 decimals: "11.00"'
+            )
             return None
         return int(whole) * MICROS + int(fraction.ljust(6, "0"))
 
@@ -209,10 +232,11 @@ class PriceReader:
         """Units of a text like "1 min"."""
         text = given if isinstance(given, str) else ""
         number, _, name = text.partition(" ")
-        factor = UNITS[unit].get(name)
-        if factor is None or not (number.isascii() and number.isdigit()) or int(number) == 0:
-            self._problem(
-                key, f'a quantity like "1 {next(iter(UNITS[unit]))}" ({", ".join(UNITS[unit])})'
-            )
+        factor = UNITS[unit].get(name, 0)
+        # Digits are counted before they are read: a text of thousands of them is no number.
+        is_number = number.isascii() and number.isdigit() and len(number) <= len(str(MAX_UNITS))
+        if not is_number or not 0 < int(number) * factor <= MAX_UNITS:
+            units = ", ".join(UNITS[unit])
+            self._problem(key, f'a quantity like "1 {next(iter(UNITS[unit]))}" ({units})')
             return None
         return int(number) * factor

@@ -293,3 +293,44 @@ async def test_the_latest_validity_of_a_session_counts(
     await timed.charge(plan(payer, "U", 2, call(1, 60), supervision=60))
     session = (await Records(redis, PARTITIONS).open_sessions())[0]
     assert session.deadline == clock[0] + 60_000
+
+
+async def test_a_session_id_of_another_account_opens_nothing(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """Its route leads to the account it was opened for: a second one is refused and holds no money."""
+    other = await ledger.put(subscriber(2))
+    assert other is not None
+    await ledger.post(topup(other, 30_000_000))
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    for number in (0, 3):
+        outcome = await ledger.charge(plan(other, "I", number, call(None, 60)))
+        assert outcome.status is OutcomeStatus.EXISTS
+    assert await amounts(ledger, other) == (30_000_000, 0, 0, 0)
+    assert await amounts(ledger, payer) == (19_000_000, 11_000_000, 0, 0)
+    assert len(await Records(redis, PARTITIONS).open_sessions()) == 1
+
+
+async def test_a_stale_plan_leaves_no_route(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """The fresh plan may belong to another account: it must be found by its session."""
+    stale = await ledger.charge(plan(payer, "I", 0, call(None, 60), version=7))
+    assert stale.status is OutcomeStatus.STALE
+    assert await redis.keys("*:route:*") == []
+    other = await ledger.put(subscriber(2))
+    assert other is not None
+    await ledger.post(topup(other, 30_000_000))
+    outcome = await ledger.charge(plan(other, "I", 0, call(None, 60)))
+    assert (outcome.status, outcome.was_open) == (OutcomeStatus.CHARGED, True)
+    found = await Records(redis, PARTITIONS).session(b"client;1")
+    assert found is not None and found.account_id == other.account_id
+
+
+async def test_only_an_open_session_ends(ledger: RedisLedger, payer: Subscriber) -> None:
+    """The T after a refusal settles, and is no second end."""
+    await ledger.post(topup(payer, -30_000_000, "out"))
+    refused = await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    assert (refused.status, refused.was_open) == (OutcomeStatus.REFUSED, True)
+    after = await ledger.charge(plan(payer, "T", 1, call(0, None)))
+    assert (after.status, after.was_open) == (OutcomeStatus.CLOSED, False)

@@ -25,7 +25,7 @@ def with_length(message: bytes) -> bytes:
     return message[:1] + len(message).to_bytes(3, "big") + message[4:]
 
 
-def plain_ccr(more: bytes = b"", **changes: object) -> bytes:
+def plain_ccr(more: bytes = b"", /, **changes: object) -> bytes:
     """A CCR-U that decodes, with `more` AVPs behind it."""
     return with_length(encode_ccr(replace(PLAIN, **changes)) + more)  # type: ignore[arg-type]  # by name
 

@@ -61,6 +61,8 @@ class Server:
                 self.worker_pid = int(json.loads(line)["pid"])
             if mark in line:
                 return line
+        self.process.communicate()
+        self.process = None
         raise AssertionError("the server ended:\n" + "".join(self.lines))
 
     def kill_worker(self) -> None:
@@ -70,17 +72,25 @@ class Server:
 
     def kill_store(self) -> None:
         """kill -9, and wait until it was started again."""
-        os.kill(int((self.folder / "store" / "store.pid").read_text()), signal.SIGKILL)
+        os.kill(self.store_pid, signal.SIGKILL)
         self.read_until("store started again")
 
-    def kill_all(self) -> None:
-        """kill -9 of the supervisor; its workers end by themselves, the store lives on."""
+    def kill_all(self, *, with_store: bool = False) -> None:
+        """kill -9 of supervisor and worker; the store lives on unless it dies, too."""
         assert self.process is not None and self.process.stdout is not None
-        self.process.kill()
+        os.kill(self.process.pid, signal.SIGKILL)
+        os.kill(self.worker_pid, signal.SIGKILL)
+        if with_store:
+            os.kill(self.store_pid, signal.SIGKILL)
         with self.process.stdout as output:
             output.read()  # the worker holds the pipe's other end until it is gone
         self.process.wait()
         self.process = None
+
+    @property
+    def store_pid(self) -> int:
+        """Process id of the embedded store."""
+        return int((self.folder / "store" / "store.pid").read_text())
 
     def stop(self) -> int:
         """Ctrl-C; the exit code."""

@@ -21,7 +21,7 @@
            refusal, mode, quantum, denominator, count of legs, each: start, stop, step, price, entry
 
   Returns {status, ...}
-    charged    {status, reply, results, replayed, spent, reserved, written off, total cost, available}
+    charged    {status, stored answer, replayed, spent, reserved, written off, available, was open}
     closed     as charged
     refused    as charged: no grant; the session ended
     unknown    as charged: no such session; the usage is kept as an orphan entry
@@ -40,7 +40,7 @@ local function charge(KEYS, ARGV)
   local entry = {kind = 'charge', session = session_id, request = field, actor = ARGV[12], reason = 'usage'}
 
   local stored = redis.call('HGET', keys.answers, field)
-  if stored and stored:sub(1, #ARGV[4]) == ARGV[4] then return {'charged', stored, 1, 0, 0, 0, 0} end
+  if stored and stored:sub(1, #ARGV[4]) == ARGV[4] then return {'charged', stored, 1, 0, 0, 0, 0, 0} end
   if stored then
     if redis.call('HSETNX', keys.answers, 'x' .. field .. ARGV[4], '1') == 1 then
       entry.reason = 'same number, other content'
@@ -58,7 +58,7 @@ local function charge(KEYS, ARGV)
     local answer = pack(ARGV[4], 'unknown', ARGV[7], 0, charges)
     redis.call('HSET', keys.answers, field, answer)
     bury(keys, session_id, 'orphan')
-    return {'unknown', answer, 0, 0, 0, 0, 0}
+    return {'unknown', answer, 0, 0, 0, 0, 0, 0}
   end
   local version = redis.call('HGET', KEYS[2], 'version')
   if version and version ~= ARGV[5] then
@@ -122,5 +122,5 @@ local function charge(KEYS, ARGV)
     redis.call('HSET', keys.session, 'state', 'closed')
   end
   return {status, answer, 0, account.spent - before.spent, account.reserved - before.reserved,
-    account.written_off - before.written, account.balance - account.reserved}
+    account.written_off - before.written, account.balance - account.reserved, is_open and 1 or 0}
 end

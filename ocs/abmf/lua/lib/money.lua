@@ -1,6 +1,7 @@
 -- Exact money from integer legs: a cost is `whole` micros and a `rest` over the charge's denominator.
 -- Lua numbers are doubles: every product here stays below 2^53, because the catalogue refuses a
--- price with price * denominator >= 2^53, and usage and results are below 2^53.
+-- price with price * denominator >= 2^53. A cost of 2^53 or more is no longer exact; it is far above
+-- what an account can hold, and `settle` books no more than that.
 
 -- a * b / c as quotient and remainder, for b * c < 2^53.
 local function muldiv(a, b, c)
@@ -30,10 +31,12 @@ local function rounded(charge, at)
   local whole, rest = cost(charge, at)
   local quantum = charge.quantum
   if charge.mode == 'up' then
-    return math.ceil((whole + (rest > 0 and 1 or 0)) / quantum) * quantum
+    if rest > 0 then whole = whole + 1 end
+    return whole + (-whole) % quantum
   end
+  local low = whole % quantum
   local half = 2 * rest >= charge.denominator and 1 or 0
-  return math.floor((2 * whole + half + quantum) / (2 * quantum)) * quantum
+  return whole - low + (2 * low + half >= quantum and quantum or 0)
 end
 
 -- Whether the event can go on from `used` to `at` when `money` is there for all of it, what is

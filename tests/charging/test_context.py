@@ -1,0 +1,164 @@
+"""What a first request says, in the form it is compared in."""
+
+from dataclasses import replace
+
+import pytest
+
+from ocs.abmf.encoding import decode_context, encode_context
+from ocs.charging.context import attributes, identities, identity, new_context, rating_time
+from ocs.diameter.credit_control import CCR
+from ocs.model import (
+    Identity,
+    IdentityKind,
+    Partition,
+    RatingAttributes,
+    SessionContext,
+    UtcMillis,
+)
+from ocs.rating.numbers import Numbering
+from tests.charging.worked import DATA, MSISDN, SUBSCRIBER, VOICE, catalogue, data, voice
+
+HOME = Numbering()
+E164, IMSI = IdentityKind.E164, IdentityKind.IMSI
+SIP, NAI, PRIVATE = IdentityKind.SIP_URI, IdentityKind.NAI, IdentityKind.PRIVATE
+NOW = UtcMillis(1_790_000_000_000)
+QUARTER = 15 * 60
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "expected"),
+    [
+        (E164, "77011112233", Identity(E164, "77011112233")),
+        (E164, "+7 (701) 111-22-33", Identity(E164, "77011112233")),
+        (E164, "tel:+77011112233", Identity(E164, "77011112233")),
+        (E164, "87011112233", Identity(E164, "77011112233")),
+        # International by its type: ten digits are a whole Danish number, not one of ours.
+        (E164, "4532112233", Identity(E164, "4532112233")),
+        (E164, "+4532112233", Identity(E164, "4532112233")),
+        (E164, "0077011112233", Identity(E164, "77011112233")),
+        (E164, "not-a-number", Identity(E164, "notanumber")),
+        (IMSI, " 401021112223344 ", Identity(IMSI, "401021112223344")),
+        (IMSI, "001010000000001", Identity(IMSI, "001010000000001")),
+        (SIP, "sip:Alice@IMS.Example", Identity(SIP, "sip:Alice@ims.example")),
+        (SIP, "SIP:Alice@IMS.Example", Identity(SIP, "sip:Alice@ims.example")),
+        (SIP, "Alice@IMS.Example", Identity(SIP, "Alice@ims.example")),
+        (SIP, "sip:a@h.example;transport=tcp", Identity(SIP, "sip:a@h.example")),
+        (SIP, "sip:a@h.example:5060?x=y", Identity(SIP, "sip:a@h.example:5060")),
+        (SIP, "sip:a;x=1@h.example", Identity(SIP, "sip:a;x=1@h.example")),
+        (SIP, "sip:a;x=1@g.example", Identity(SIP, "sip:a;x=1@g.example")),
+        (SIP, "sip:+77011112233@ims.example;user=phone", Identity(E164, "77011112233")),
+        (SIP, "tel:+7-701-111-22-33;isub=1", Identity(E164, "77011112233")),
+        (SIP, "TEL:+77011112233", Identity(E164, "77011112233")),
+        (SIP, "sip:77011112233@ims.example", Identity(SIP, "sip:77011112233@ims.example")),
+        (SIP, "tel:voicemail", Identity(SIP, "tel:voicemail")),
+        (NAI, "User@Realm.Example", Identity(NAI, "user@realm.example")),
+        (PRIVATE, "ABC-1", Identity(PRIVATE, "abc-1")),
+    ],
+)
+def test_identity(kind: IdentityKind, said: str, expected: Identity) -> None:
+    """One subscriber has one spelling, whatever the network writes; two never become one."""
+    assert identity(kind, said, HOME) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"subscription_ids": ()}, ()),
+        ({"subscription_ids": ((9, "x"), (0, ""))}, ()),
+        (
+            {"subscription_ids": ((1, "401021112223344"), (0, "+77011112233"))},
+            (Identity(IMSI, "401021112223344"), Identity(E164, "77011112233")),
+        ),
+        (
+            {"subscription_ids": ((2, "tel:+77011112233"),), "user_name": "a@b"},
+            (Identity(E164, "77011112233"),),
+        ),
+        (
+            {"subscription_ids": ((3, "a@b"), (4, "c"))},
+            (Identity(NAI, "a@b"), Identity(PRIVATE, "c")),
+        ),
+        ({"subscription_ids": (), "user_name": "A@B"}, (Identity(NAI, "a@b"),)),
+        ({"subscription_ids": ((9, "x"),), "user_name": "A@B"}, (Identity(NAI, "a@b"),)),
+    ],
+)
+def test_identities(changes: dict[str, object], expected: tuple[Identity, ...]) -> None:
+    """Every known kind with data counts; User-Name only where there is no other."""
+    ccr = replace(data(1, 0), **changes)  # type: ignore[arg-type]  # by name
+    assert identities(ccr, HOME) == expected
+
+
+@pytest.mark.parametrize(
+    ("offset_seconds", "is_believed"),
+    [
+        (None, False),
+        (-QUARTER - 1, False),
+        (QUARTER + 1, False),
+        (-QUARTER, True),
+        (QUARTER, True),
+        (-2, True),
+    ],
+)
+def test_rating_time(offset_seconds: int | None, is_believed: bool) -> None:
+    """Event-Timestamp counts within 15 minutes of our clock; else our clock."""
+    ccr = data(1, 0)
+    if offset_seconds is not None:
+        ccr = replace(ccr, event_timestamp=NOW // 1000 + offset_seconds)
+    expected = NOW + 1000 * (offset_seconds or 0) if is_believed else NOW
+    assert rating_time(ccr, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "expected"),
+    [
+        ({"called": "tel:87012223344"}, "called", "77012223344"),
+        ({"called": "112"}, "called", "112"),
+        ({"called": "sip:alice@ims.example"}, "called", ""),
+        ({"called": None}, "called", ""),
+        ({"calling": ()}, "calling", ""),
+        ({"calling": ("sip:alice@x", "tel:+77011112233")}, "calling", "77011112233"),
+        ({"role_of_node": 0}, "is_originating", True),
+        ({"role_of_node": 1}, "is_originating", False),
+        ({"role_of_node": 2}, "is_originating", True),  # forwarding: the forwarder pays
+        ({"role_of_node": None}, "is_originating", True),
+    ],
+)
+def test_attributes_of_a_call(changes: dict[str, object], field: str, expected: object) -> None:
+    """Numbers in one form, and who pays for the leg."""
+    ccr = replace(voice(1, 0), **changes)  # type: ignore[arg-type]  # by name
+    assert getattr(attributes(ccr, VOICE, HOME), field) == expected
+
+
+def test_attributes_of_data() -> None:
+    """Access point and visited network as they came."""
+    ccr = replace(data(1, 0), apn="internet", serving_plmn="25001")
+    assert attributes(ccr, DATA, HOME) == RatingAttributes(
+        "data", apn="internet", visited_network="25001"
+    )
+
+
+@pytest.mark.parametrize(("paid_until", "is_paid"), [(0, False), (NOW, False), (NOW + 1, True)])
+def test_the_fee_is_frozen_at_the_start(paid_until: int, is_paid: bool) -> None:
+    """Paid until a moment means: not at that moment any more."""
+    each = replace(SUBSCRIBER, paid_until=UtcMillis(paid_until))
+    assert new_context(data(1, 0), DATA, each, catalogue(), NOW).fee_is_paid is is_paid
+
+
+def started_before(ccr: CCR) -> CCR:
+    """The same ten seconds ago."""
+    return replace(ccr, event_timestamp=NOW // 1000 - 10)
+
+
+def test_new_context() -> None:
+    """Who pays, what for, since when and by which prices; it survives being stored."""
+    context = new_context(started_before(voice(1, 0)), VOICE, SUBSCRIBER, catalogue(), NOW)
+    assert context == SessionContext(
+        account_id=SUBSCRIBER.account_id,
+        partition=Partition(7),
+        service="voice",
+        tariff="worked",
+        started=UtcMillis(NOW - 10_000),
+        fee_is_paid=False,
+        attributes=RatingAttributes("voice", calling=MSISDN, called="77012223344"),
+        catalogue_version=catalogue().version,
+    )
+    assert decode_context(encode_context(context)) == context

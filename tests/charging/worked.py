@@ -1,0 +1,125 @@
+"""Short ways to write requests, policies and the catalogue of worked sequences."""
+
+import shutil
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from ocs.charging.policy import ChargingPolicy, ServicePolicy
+from ocs.diameter.credit_control import CCR, MSCC, USU, Units
+from ocs.model import (
+    AccountId,
+    Identity,
+    IdentityKind,
+    Partition,
+    Subscriber,
+    SubscriberState,
+    UnitKind,
+)
+from ocs.rating.catalogue import Catalogue, load
+
+DATA_FOLDER = Path(__file__).parent / "data"
+CONFIGURED = Path(__file__).parents[2] / "config" / "catalogue"
+
+MIB = 1 << 20
+MSISDN, IMSI = "77011112233", "401021112223344"
+ON_NET = "+77012223344"
+
+VOICE = ServicePolicy(
+    name="voice",
+    contexts=("32260", "32276"),
+    unit=UnitKind.SECONDS,
+    grant_default=60,
+    grant_minimum=1,
+    grant_maximum=3600,
+    validity_seconds=600,
+    threshold_percent=9,  # 5 s of a minute
+    is_refused_whole=True,
+)
+DATA = ServicePolicy(
+    name="data",
+    contexts=("32251",),
+    unit=UnitKind.OCTETS,
+    grant_default=100 * MIB,
+    grant_minimum=64 << 10,
+    grant_maximum=1 << 30,
+    validity_seconds=3600,
+    threshold_percent=20,
+    is_refused_whole=False,
+)
+POLICY = ChargingPolicy((DATA, VOICE))
+
+SUBSCRIBER = Subscriber(
+    AccountId("7"),
+    Partition(7),
+    version=3,
+    tariff="worked",
+    state=SubscriberState.ACTIVE,
+    identities=(Identity(IdentityKind.E164, MSISDN),),
+)
+
+#: A wish that leaves the amount to the server, and none.
+ANY, NONE = Units(), None
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The configured currency and destinations with the tariffs of this folder."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path in (
+            CONFIGURED / "catalogue.toml",
+            CONFIGURED / "destinations.csv",
+            *DATA_FOLDER.glob("*.toml"),
+        ):
+            shutil.copy(path, folder)
+        return load(folder)
+
+
+def seconds(amount: int) -> Units:
+    """CC-Time."""
+    return Units(time=amount)
+
+
+def octets(amount: int) -> Units:
+    """CC-Total-Octets."""
+    return Units(total_octets=amount)
+
+
+def mscc(
+    rating_group: int | None, used: Units | None = None, rsu: Units | None = NONE, *services: int
+) -> MSCC:
+    """One service: what was used and what is wished."""
+    return MSCC(rating_group, services, rsu, () if used is None else (USU(used),))
+
+
+def data(kind: int, number: int, *services: MSCC, session: bytes = b"pgw1;1;2") -> CCR:
+    """A request of a gateway."""
+    return CCR(
+        hop_by_hop=0x11,
+        end_to_end=0x22,
+        flags=0xC0,
+        session_id=session,
+        origin_host="pgw1.example.net",
+        origin_realm="example.net",
+        destination_realm="ocs.example",
+        destination_host=None,
+        service_context_id="32251@3gpp.org",
+        request_type=kind,
+        request_number=number,
+        subscription_ids=((0, MSISDN),) if kind == 1 else (),
+        mscc=services,
+    )
+
+
+def voice(kind: int, number: int, *services: MSCC, session: bytes = b"scscf1;1;2") -> CCR:
+    """A request of a call that this subscriber makes to an on-net number."""
+    return replace(
+        data(kind, number, *services, session=session),
+        origin_host="scscf1.example.net",
+        service_context_id="ext.01.001.8.32260@3gpp.org",
+        calling=(f"tel:+{MSISDN}",) if kind == 1 else (),
+        called=f"tel:{ON_NET}" if kind == 1 else None,
+        role_of_node=0 if kind == 1 else None,
+    )

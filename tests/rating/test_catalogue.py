@@ -1,0 +1,518 @@
+"""The catalogue as a folder of files: every mistake in one run, the version, and finding a price."""
+
+import datetime
+import json
+import random
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ocs.model import RatingAttributes
+from ocs.rating.catalogue import (
+    CURRENCIES,
+    Catalogue,
+    CatalogueErrors,
+    Currency,
+    Prefixes,
+    find_price,
+    load,
+)
+from ocs.rating.numbers import Numbering
+from ocs.rating.price import cost
+from ocs.rating.read import Problem
+
+GENERAL = """
+currency = "EUR"
+[numbering]
+country = "49"
+trunk = "0"
+national_digits = 11
+international = ["00"]
+[short_numbers]
+free = ["112", "110"]
+"""
+DESTINATIONS = "prefix,class,name\n49,national,Germany\n4915,mobile,Germany mobile\n1,abroad,\n"
+TARIFF = """
+id = "basic"
+[[prices]]
+service = "voice"
+destinations = ["mobile"]
+fee = "paid"
+price = "0"
+per = "1 min"
+[[prices]]
+service = "voice"
+destinations = ["mobile", "national"]
+price = "0.09"
+per = "1 min"
+[[prices]]
+service = "voice"
+destinations = ["free"]
+price = "0"
+per = "1 min"
+[[prices]]
+service = "data"
+rating_groups = [10]
+price = "0.01"
+per = "1 MB"
+[[prices]]
+service = "data"
+price = "0.24"
+per = "1 MB"
+"""
+#: The same with another id.
+OTHER = TARIFF.replace('"basic"', '"other"')
+
+
+def write(folder: Path, files: dict[str, str | bytes | None]) -> Path:
+    """A folder with a catalogue that has no mistakes but these files; None: without the file."""
+    whole: dict[str, str | bytes | None] = {
+        "catalogue.toml": GENERAL, "destinations.csv": DESTINATIONS, "basic.toml": TARIFF, **files,
+    }  # fmt: skip
+    for name, text in whole.items():
+        if text is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def errors(folder: Path) -> list[Problem]:
+    """What is wrong with a catalogue."""
+    with pytest.raises(CatalogueErrors) as raised:
+        load(folder)
+    return raised.value.errors
+
+
+# --- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "file", "key", "expected"),
+    [
+        # Files that are not there, or cannot be read.
+        ({"catalogue.toml": None}, "catalogue.toml", "-", "the file to be there"),
+        ({"destinations.csv": None}, "destinations.csv", "-", "the file to be there"),
+        ({"catalogue.toml": "currency = EUR"}, "catalogue.toml", "-", "TOML:"),
+        ({"basic.toml": 'id = "basic"\nprices = ['}, "basic.toml", "-", "TOML:"),
+        ({"basic.toml": "[" * 10_000}, "basic.toml", "-", "TOML:"),
+        ({"basic.toml": "x = " + "[" * 10_000}, "basic.toml", "-", "nested less deeply"),
+        ({"basic.toml": "x = " + "9" * 5000}, "basic.toml", "-", "TOML:"),
+        ({"basic.toml": TARIFF.encode("utf-16")}, "basic.toml", "-", "text in UTF-8"),
+        ({"catalogue.toml": b"# \xe9"}, "catalogue.toml", "-", "text in UTF-8; byte 2 is not"),
+        ({"destinations.csv": "prefix,class,name\n49,national,K\xf6ln\n".encode("latin-1")},
+         "destinations.csv", "-", "text in UTF-8; byte 31 is not"),
+        # catalogue.toml
+        ({"catalogue.toml": GENERAL.replace("currency", "curency")}, "catalogue.toml", "curency",
+         "no such key; known are currency, numbering, short_numbers"),
+        ({"catalogue.toml": GENERAL.replace("EUR", "XXX")}, "catalogue.toml", "currency",
+         "a currency known here: CNY, EUR, "),
+        ({"catalogue.toml": GENERAL.replace('"EUR"', "[978]")}, "catalogue.toml", "currency",
+         "a currency known here"),
+        ({"catalogue.toml": "numbering = 49\nshort_numbers.free = ['112']"}, "catalogue.toml",
+         "numbering", "a table: [numbering]"),
+        ({"catalogue.toml": GENERAL.replace("trunk", "trunc")}, "catalogue.toml",
+         "numbering.trunc", "no such key; known are country, trunk, national_digits, international"),
+        ({"catalogue.toml": GENERAL.replace('"49"', "49")}, "catalogue.toml", "numbering.country",
+         'digits in quotes: "7"'),
+        ({"catalogue.toml": GENERAL.replace('"49"', '"+49"')}, "catalogue.toml",
+         "numbering.country", "digits in quotes"),
+        ({"catalogue.toml": GENERAL.replace('"49"', '""')}, "catalogue.toml",
+         "numbering.country", "digits in quotes"),
+        ({"catalogue.toml": GENERAL.replace('trunk = "0"', "trunk = 0")}, "catalogue.toml",
+         "numbering.trunk", '"" where none is dialled'),
+        ({"catalogue.toml": GENERAL.replace("= 11", '= "11"')}, "catalogue.toml",
+         "numbering.national_digits", "a whole number from 7 to 14"),
+        ({"catalogue.toml": GENERAL.replace("= 11", "= true")}, "catalogue.toml",
+         "numbering.national_digits", "a whole number from 7 to 14"),
+        ({"catalogue.toml": GENERAL.replace("= 11", "= 11.0")}, "catalogue.toml",
+         "numbering.national_digits", "a whole number from 7 to 14"),
+        ({"catalogue.toml": GENERAL.replace("= 11", "= 6")}, "catalogue.toml",
+         "numbering.national_digits", "a whole number from 7 to 14"),
+        ({"catalogue.toml": GENERAL.replace('["00"]', '"00"')}, "catalogue.toml",
+         "numbering.international", 'a list of digits in quotes: ["00"]'),
+        ({"catalogue.toml": GENERAL.replace('["00"]', '["00", ""]')}, "catalogue.toml",
+         "numbering.international", "a list of digits in quotes"),
+        ({"catalogue.toml": "short_numbers = ['112']"}, "catalogue.toml", "short_numbers",
+         "a table: [short_numbers]"),
+        ({"catalogue.toml": GENERAL.replace('["112", "110"]', '"112"')}, "catalogue.toml",
+         "short_numbers.free", 'a list of numbers of up to 6 digits, in quotes: ["112"]'),
+        ({"catalogue.toml": GENERAL.replace('"110"', "110")}, "catalogue.toml",
+         "short_numbers.free", "a list of numbers of up to 6 digits"),
+        ({"catalogue.toml": GENERAL.replace('"110"', '"1101101"')}, "catalogue.toml",
+         "short_numbers.free", "a list of numbers of up to 6 digits"),
+        ({"catalogue.toml": GENERAL + 'service = ["112"]'}, "catalogue.toml",
+         "short_numbers.service", "number 112 once"),
+        # destinations.csv
+        ({"destinations.csv": ""}, "destinations.csv", "line 1", "the header prefix,class,name"),
+        ({"destinations.csv": DESTINATIONS.replace(",", ";")}, "destinations.csv", "line 1",
+         "the header prefix,class,name"),
+        ({"destinations.csv": DESTINATIONS.partition("\n")[2]}, "destinations.csv", "line 1",
+         "the header prefix,class,name"),
+        ({"destinations.csv": DESTINATIONS.replace("class", "kind")}, "destinations.csv", "line 1",
+         "the header prefix,class,name"),
+        ({"destinations.csv": "prefix,class,name\n\n"}, "destinations.csv", "-",
+         "at least one row"),
+        ({"destinations.csv": "prefix,class,name\n+44,abroad,UK\n"}, "destinations.csv", "line 2",
+         "prefix (digits),class,name"),
+        ({"destinations.csv": DESTINATIONS + "+44,abroad,UK\n"}, "destinations.csv", "line 5",
+         "prefix (digits),class,name"),
+        ({"destinations.csv": DESTINATIONS + "٤٤,abroad,UK\n"}, "destinations.csv", "line 5",
+         "prefix (digits),class,name"),
+        ({"destinations.csv": DESTINATIONS + "\n44,,UK\n"}, "destinations.csv", "line 6",
+         "prefix (digits),class,name"),
+        ({"destinations.csv": DESTINATIONS + "44,abroad\n"}, "destinations.csv", "line 5",
+         "prefix (digits),class,name"),
+        ({"destinations.csv": DESTINATIONS + "44,abroad,UK,London\n"}, "destinations.csv",
+         "line 5", "prefix (digits),class,name"),
+        ({"destinations.csv": DESTINATIONS + " 49 ,abroad,Germany\n"}, "destinations.csv",
+         "line 5", "prefix 49 once"),
+        ({"destinations.csv": DESTINATIONS + '44,abroad,"UK\n'}, "destinations.csv", "line 5",
+         "CSV:"),
+        ({"destinations.csv": DESTINATIONS + "44,abroad," + "x" * 200_000}, "destinations.csv",
+         "line 5", "CSV:"),
+        # tariffs
+        ({"basic.toml": None}, "", "*.toml", "at least one tariff"),
+        ({"second.toml": TARIFF}, "second.toml", "id",
+         "an id no other tariff has; 'basic' is used"),
+        ({"second.toml": OTHER.replace('"national"', '"nation"')}, "second.toml",
+         "prices[2].destinations", "a class of numbers (abroad, free, mobile, national), not 'nation'"),
+        ({"catalogue.toml": GENERAL.replace("free", "gratis")}, "basic.toml",
+         "prices[3].destinations", "not 'free'"),
+    ],
+)  # fmt: skip
+def test_one_mistake_is_one_error(
+    tmp_path: Path, files: dict[str, str | bytes | None], file: str, key: str, expected: str
+) -> None:
+    """Each mistake is reported once, with its file, its key and what was expected."""
+    found = errors(write(tmp_path, files))
+    assert [(each.file, each.key) for each in found] == [(file or str(tmp_path), key)]
+    assert expected in found[0].expected
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    """One error with the folder, not one for each file that is not in it; a file is no folder."""
+    (tmp_path / "file").write_text("")
+    for name in ("nowhere", "file"):
+        found = errors(tmp_path / name)
+        assert [(each.file, each.key) for each in found] == [(str(tmp_path / name), "-")]
+        assert "a folder that can be read" in found[0].expected
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    """Everything that belongs into it is asked for at once."""
+    assert [(each.file, each.key) for each in errors(tmp_path)] == [
+        ("catalogue.toml", "-"), ("destinations.csv", "-"), (str(tmp_path), "*.toml"),
+    ]  # fmt: skip
+
+
+def test_what_looks_like_a_file_and_cannot_be_read(tmp_path: Path) -> None:
+    """A folder named like a tariff, and a link that leads nowhere."""
+    write(tmp_path, {})
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "link.toml").symlink_to(tmp_path / "nowhere")
+    found = errors(tmp_path)
+    assert [(each.file, each.key) for each in found] == [("folder.toml", "-"), ("link.toml", "-")]
+    assert all("a file that can be read" in each.expected for each in found)
+
+
+def test_every_mistake_of_every_file_in_one_run(tmp_path: Path) -> None:
+    """Nothing hides behind a mistake in another file; the sentence of the exception names all."""
+    write(
+        tmp_path,
+        {
+            "catalogue.toml": 'currency = "?"\n[numbering]\ncountry = 7\ntrunk = 8\nx = 1\n',
+            "destinations.csv": DESTINATIONS + "x,y,z\n,,\n",
+            "basic.toml": TARIFF.replace('"0.09"', "0.09").replace('"mobile"', '"?"'),
+            "broken.toml": "=",
+            "second.toml": "id = 1\nfee = 40\n",
+        },
+    )
+    found = errors(tmp_path)
+    assert sorted((each.file, each.key) for each in found) == [
+        ("basic.toml", "prices[2].price"),
+        ("broken.toml", "-"),
+        ("catalogue.toml", "currency"),
+        ("catalogue.toml", "numbering.country"),
+        ("catalogue.toml", "numbering.trunk"),
+        ("catalogue.toml", "numbering.x"),
+        ("destinations.csv", "line 5"),
+        ("destinations.csv", "line 6"),
+        ("second.toml", "fee"),
+        ("second.toml", "id"),
+        ("second.toml", "prices"),
+    ]
+    text = str(CatalogueErrors(found))
+    assert all(f"{each.file}: {each.key}: {each.expected}" in text for each in found)
+
+
+# --- whatever stands in the files, only CatalogueErrors may come ------------------------------------
+
+scalars = st.one_of(
+    st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=8),
+    st.dates(), st.datetimes(), st.times(),
+    st.sampled_from(["", "voice", "data", "paid", "0", "9" * 30, "1 min", "1 MB", "1 KB", "up",
+                     "0.000001", "999999999.999999", "49", "00", "112", "mobile", "terminating"]),
+)  # fmt: skip
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["until", "price", "x", "id", ""]), inner, max_size=3),
+    ),
+    max_leaves=5,
+)
+general_keys = st.sampled_from(["currency", "numbering", "short_numbers", "x"])
+numbering_keys = st.sampled_from(["country", "trunk", "national_digits", "international", "x"])
+price_keys = st.sampled_from(
+    ["service", "price", "per", "step", "maximum", "setup", "stretches", "destinations",
+     "rating_groups", "fee", "direction", "rounding", "quantum", "x"]
+)  # fmt: skip
+sound_price = st.sampled_from(
+    [
+        {"service": "voice", "price": "1.00", "per": "1 min"},
+        {"service": "data", "price": "1.00", "per": "1 MB", "step": "1 KB"},
+        {"service": "voice", "per": "1 min", "step": "1 s", "maximum": "3 min",
+         "stretches": [{"until": "2 min", "price": "1"}, {"price": "0"}]},
+    ]
+)  # fmt: skip
+
+
+def toml(value: object) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml(key)} = {toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    # A JSON string is a TOML string, but for DEL.
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return text.replace("\x7f", "\\u007f")
+
+
+def document(tables: dict[str, object]) -> str:
+    """A whole file."""
+    return "".join(f"{toml(key)} = {toml(value)}\n" for key, value in tables.items())
+
+
+def load_or_errors(folder: Path, is_toml: bool = False) -> Catalogue | None:
+    """The catalogue, or None with errors that each say where and what, and none of syntax."""
+    try:
+        return load(folder)
+    except CatalogueErrors as found:
+        assert found.errors
+        assert all(each.file and each.key and each.expected for each in found.errors)
+        assert not is_toml or "TOML" not in str(found)
+        return None
+
+
+quick = settings(
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@quick
+@given(
+    general=st.dictionaries(general_keys, values, max_size=3),
+    numbering=st.one_of(st.none(), st.dictionaries(numbering_keys, values, max_size=3)),
+    price=sound_price,
+    changes=st.dictionaries(price_keys, values, max_size=3),
+    tariff=st.dictionaries(st.sampled_from(["id", "name", "prices", "x"]), values, max_size=1),
+)
+def test_any_value_at_any_key(
+    tmp_path: Path,
+    general: dict[str, object],
+    numbering: dict[str, object] | None,
+    price: dict[str, object],
+    changes: dict[str, object],
+    tariff: dict[str, object],
+) -> None:
+    """Values of every type at every key are read or reported; a price that is read can be used."""
+    if numbering is not None:
+        general = {**general, "numbering": numbering}
+    basic = {"id": "basic", "prices": [{**price, **changes}], **tariff}
+    files: dict[str, str | bytes | None] = {
+        "catalogue.toml": document(general), "basic.toml": document(basic),
+    }  # fmt: skip
+    catalogue = load_or_errors(write(tmp_path, files), is_toml=True)
+    for each in catalogue.tariffs.values() if catalogue else ():
+        for rule in each.rules:
+            assert 0 <= cost(rule.price, 0) <= cost(rule.price, 10_000)
+
+
+@quick
+@given(
+    name=st.sampled_from(["catalogue.toml", "destinations.csv", "basic.toml"]),
+    data=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)),
+    at=st.integers(0, 500),
+    length=st.integers(0, 40),
+)
+def test_any_bytes_in_any_file(
+    tmp_path: Path, name: str, data: bytes, at: int, length: int
+) -> None:
+    """A stretch of a file replaced by anything is read or reported."""
+    sound = {"catalogue.toml": GENERAL, "destinations.csv": DESTINATIONS, "basic.toml": TARIFF}
+    whole = sound[name].encode()
+    load_or_errors(write(tmp_path, {**sound, name: whole[:at] + data + whole[at + length :]}))
+
+
+# --- what is read -----------------------------------------------------------------------------------
+
+
+def test_a_catalogue(tmp_path: Path) -> None:
+    """Currency, numbering, classes and tariffs as the files say; a catalogue is never changed."""
+    catalogue = load(write(tmp_path, {"other.toml": OTHER}))
+    assert catalogue.currency == Currency("EUR", 978, 2)
+    assert catalogue.numbering == Numbering("49", "0", 11, ("00",))
+    assert sorted(catalogue.tariffs) == ["basic", "other"]
+    with pytest.raises(FrozenInstanceError):
+        catalogue.version = ""  # type: ignore[misc]  # the assignment that must fail
+    numbers = ["49301234567", "4915123456789", "12125551234", "4491234567", "112", "110", "111"]
+    assert [catalogue.destinations.find(each) for each in numbers] == [
+        "national", "mobile", "abroad", "", "free", "free", "",
+    ]  # fmt: skip
+
+
+def test_what_may_be_left_out(tmp_path: Path) -> None:
+    """An empty catalogue.toml means the defaults, and no short numbers."""
+    tariff = TARIFF.replace('["free"]', '["national"]')
+    catalogue = load(write(tmp_path, {"catalogue.toml": "", "basic.toml": tariff}))
+    assert catalogue.currency == Currency("KZT", 398, 2)
+    assert catalogue.numbering == Numbering("7", "8", 10, ("00", "810"))
+    assert catalogue.destinations.find("112") == ""
+
+
+@pytest.mark.parametrize("name", sorted(CURRENCIES))
+def test_the_smallest_coin_of_the_currency_is_the_quantum(tmp_path: Path, name: str) -> None:
+    """Of 10^6 micros: yen have no decimals, dinars of Kuwait three, the others two (ISO 4217)."""
+    catalogue = load(write(tmp_path, {"catalogue.toml": GENERAL.replace("EUR", name)}))
+    quantum = catalogue.tariffs["basic"].rules[0].price.rounding.quantum
+    assert quantum == {"JPY": 1_000_000, "KWD": 1_000}.get(name, 10_000)
+
+
+def test_files_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    """A byte order mark, line ends of Windows, quotes, a line break inside a name."""
+    text = (
+        '\ufeffprefix,class,name\r\n"49",national,"Germany,\r\nwhole"\r\n\r\n 4915 , mobile ,\r\n'
+    )
+    catalogue = load(
+        write(tmp_path, {"destinations.csv": text, "catalogue.toml": "\ufeff" + GENERAL})
+    )
+    assert catalogue.destinations.find("4915123456789") == "mobile"
+    assert catalogue.destinations.find("49301234567") == "national"
+
+
+def test_other_files_are_none_of_the_catalogue(tmp_path: Path) -> None:
+    """Notes, copies of editors and files behind a dot are neither read nor part of the version."""
+    version = load(write(tmp_path, {})).version
+    for name in ("README.md", ".basic.toml", "basic.toml~", "basic.toml.orig", "old.tcsv", "x.csv"):
+        (tmp_path / name).write_bytes(b"\xff =")
+    assert load(tmp_path).version == version
+
+
+def test_the_version_is_of_the_contents(tmp_path: Path) -> None:
+    """The same files give the same version anywhere; a change of any of them, or of a name, another."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    version = load(write(tmp_path / "a", {})).version
+    assert load(write(tmp_path / "b", {})).version == version
+    changes: list[dict[str, str | bytes | None]] = [
+        {"catalogue.toml": GENERAL + "# \n"},
+        {"destinations.csv": DESTINATIONS + "44,abroad,UK\n"},
+        {"basic.toml": TARIFF.replace("0.09", "0.08")},
+        {"basic.toml": None, "basis.toml": TARIFF},
+        {"other.toml": OTHER, "basis.toml": None},
+    ]
+    versions = {version}
+    for change in changes:
+        versions.add(load(write(tmp_path / "b", change)).version)
+    assert len(versions) == 1 + len(changes)
+
+
+# --- longest prefix -----------------------------------------------------------------------------------
+
+
+def test_the_longest_prefix_of_100_000() -> None:
+    """Random prefixes against looking at every one of them."""
+    seeded = random.Random(8506)
+    rows = {
+        "".join(seeded.choices("0123456789", k=seeded.randint(1, 12))): f"class {number}"
+        for number in range(100_000)
+    }
+    del rows["1"]  # so that some numbers fit none
+    prefixes = Prefixes(rows)
+    numbers = ["".join(seeded.choices("0123456789", k=seeded.randint(7, 15))) for _ in range(40)]
+    numbers += [each.ljust(7, "5") + "5" for each in seeded.sample(sorted(rows), 40)]
+    numbers += ["1" + "0" * 11]
+    for number in numbers:
+        fitting = [each for each in rows if number.startswith(each)]
+        assert prefixes.find(number) == (rows[max(fitting, key=len)] if fitting else "")
+
+
+@given(
+    rows=st.dictionaries(st.from_regex(r"[0-3]{1,9}", fullmatch=True), st.sampled_from("abc")),
+    number=st.from_regex(r"[0-3]{7,12}", fullmatch=True),
+)
+def test_the_longest_prefix(rows: dict[str, str], number: str) -> None:
+    """Few digits, so that prefixes of one another are frequent; a whole number may be a prefix."""
+    fitting = [each for each in rows if number.startswith(each)]
+    assert Prefixes(rows).find(number) == (rows[max(fitting, key=len)] if fitting else "")
+
+
+def test_a_short_number_is_never_read_as_a_prefix() -> None:
+    """112 is not a number of country code 1, nor are other numbers of up to six digits."""
+    prefixes = Prefixes({"1": "abroad", "112": "abroad", "112112": "abroad"}, {"112": "emergency"})
+    assert prefixes.find("112") == "emergency"
+    assert [prefixes.find(each) for each in ("", "1", "11", "113", "112112")] == [""] * 5
+    assert prefixes.find("1121120") == "abroad"
+
+
+# --- finding a price ------------------------------------------------------------------------------------
+
+
+def found(catalogue: Catalogue, attributes: RatingAttributes, **other: object) -> str | None:
+    """The name of the price that applies."""
+    price = find_price(
+        catalogue,
+        str(other.get("tariff", "basic")),
+        attributes,
+        fee_is_paid=other.get("fee_is_paid") is True,
+        rating_group=int(str(other["group"])) if "group" in other else None,
+    )
+    return None if price is None else price.name
+
+
+def test_no_price(tmp_path: Path) -> None:
+    """An unknown tariff, a service without prices, a class without one, and a number of no class."""
+    catalogue = load(write(tmp_path, {}))
+    call = RatingAttributes("voice", called="4915123456789")
+    assert found(catalogue, call, tariff="?") is None
+    assert found(catalogue, RatingAttributes("sms", called="4915123456789")) is None
+    for called in ("12125551234", "4491234567", "3030", ""):
+        assert found(catalogue, RatingAttributes("voice", called=called)) is None
+
+
+def test_the_first_price_whose_conditions_hold(tmp_path: Path) -> None:
+    """By destination, fee and rating group, in the order of the file."""
+    catalogue = load(write(tmp_path, {}))
+    mobile = RatingAttributes("voice", called="4915123456789")
+    assert found(catalogue, mobile, fee_is_paid=True) == "basic voice mobile fee paid"
+    assert found(catalogue, mobile) == "basic voice mobile, national"
+    landline = RatingAttributes("voice", called="49301234567")
+    assert found(catalogue, landline, fee_is_paid=True) == "basic voice mobile, national"
+    assert found(catalogue, RatingAttributes("voice", called="112")) == "basic voice free"
+    data = RatingAttributes("data")
+    narrow, wide = (
+        catalogue.tariffs["basic"].rules[3].price,
+        catalogue.tariffs["basic"].rules[4].price,
+    )
+    for group, expected in ((10, narrow), (11, wide), (None, wide)):
+        assert find_price(
+            catalogue, "basic", data, fee_is_paid=False, rating_group=group
+        ) is expected  # fmt: skip
