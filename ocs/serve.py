@@ -1,6 +1,7 @@
 """`ocs serve`: the store, the workers, the panel; everything it started it also stops."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -141,6 +142,7 @@ async def demonstrate(
     """Play the demo against the running server, or against one started for it."""
     if await is_listening(config):
         return await play_on(config, fast, svg, seed, as_json)
+    os.environ.setdefault("OCS_LOG__LEVEL", "warning")  # the stage is not for the worker's news
     async with store_of(config, initialise=False):
         supervisor = Supervisor([worker_command(path, 0)])
         await supervisor.start()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +13,8 @@ from rich.text import Text
 from ocs.model import MICROS, Balance, LedgerEntry
 
 BAR_WIDTH = 30
+#: Steps in which a bar fills while somebody watches.
+FRAMES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,13 @@ def money(micros: int) -> str:
     sign = "-" if micros < 0 else ""
     whole, rest = divmod(abs(micros), MICROS)
     return f"{sign}{whole}.{rest // 10_000:02d}"
+
+
+def quota_bar(used: int, granted: int, unit: str) -> Text:
+    """How much of a quota is used."""
+    filled = BAR_WIDTH * used // granted if granted else 0
+    bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+    return Text(f"{'':10}{bar}  {used} of {granted} {unit} used", style="green")
 
 
 class Stage:
@@ -63,9 +73,13 @@ class Stage:
 
     async def use(self, used: int, granted: int, unit: str) -> None:
         """A quota being used up, faster than the clock."""
-        filled = BAR_WIDTH * used // granted if granted else 0
-        bar = "█" * filled + "░" * (BAR_WIDTH - filled)
-        await self.step("", f"{bar}  {used} of {granted} {unit} used", "green")
+        if not self._pause:
+            self._console.print(quota_bar(used, granted, unit))
+            return
+        with Live(console=self._console, auto_refresh=False) as live:
+            for frame in range(1, FRAMES + 1):
+                live.update(quota_bar(used * frame // FRAMES, granted, unit), refresh=True)
+                await asyncio.sleep(self._pause / FRAMES)
 
     def balance(self, amounts: Balance, start: int) -> None:
         """The account as a bar: free, reserved, spent."""
