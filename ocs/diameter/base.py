@@ -7,7 +7,8 @@ are here: a server reads CER and writes CEA, a client the other way round.
 from dataclasses import dataclass
 
 from diameter.message import Message
-from diameter.message.avp.grouped import VendorSpecificApplicationId
+from diameter.message.avp import Avp
+from diameter.message.avp.grouped import FailedAvp, VendorSpecificApplicationId
 from diameter.message.commands import (
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,
@@ -17,13 +18,15 @@ from diameter.message.commands import (
     DisconnectPeerRequest,
 )
 
-from ocs.diameter.avp import example, walk
+from ocs.diameter.avp import Found, example, raw_avp, walk
 from ocs.diameter.dictionary import TGPP, TYPES, AvpType
-from ocs.diameter.framing import HEADER_SIZE, Header, ProtocolError, ResultCode
+from ocs.diameter.framing import FLAG_P, HEADER_SIZE, Header, ProtocolError, ResultCode
 
 RELAY_APPLICATION = 0xFFFFFFFF
+NO_INBAND_SECURITY = 0
 REBOOTING, BUSY, DO_NOT_WANT_TO_TALK_TO_YOU = 0, 1, 2
-_GROUPS_CHECKED = {(260, 0), (279, 0)}
+#: A domain name has at most 255 octets (RFC 1035, 2.3.4); it becomes part of keys and log lines.
+MAX_IDENTITY = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,15 @@ def check_lengths(message: bytes) -> list[tuple[int, int]]:
     present = []
     for code, vendor, flags, start, end, _ in walk(message, HEADER_SIZE, len(message)):
         present.append((code, vendor))
-        kind = TYPES.get((code, vendor), AvpType.OCTETS)
+        # Types of other vendors are known too loosely to refuse a size.
+        kind = TYPES.get((code, vendor), AvpType.OCTETS) if vendor in (0, TGPP) else AvpType.OCTETS
         if kind.size and end - start != kind.size:
             raise ProtocolError(
                 ResultCode.INVALID_AVP_LENGTH,
                 f"AVP {code} has {end - start} octets of data",
                 example(code, vendor, flags),
             )
-        if (code, vendor) in _GROUPS_CHECKED:
+        if (code, vendor) == (260, 0):
             for _ in walk(message, start, end):
                 pass
     return present
@@ -73,17 +77,14 @@ def parse_cer(message: bytes) -> CapabilitiesExchange:
     """The CER in `message`."""
     present = check_lengths(message)
     for code in (264, 296):
-        count = present.count((code, 0))
-        if count == 0:
+        if (code, 0) not in present:
             raise ProtocolError(ResultCode.MISSING_AVP, f"AVP {code} is missing", example(code))
-        if count > 1:
-            raise ProtocolError(
-                ResultCode.AVP_OCCURS_TOO_MANY_TIMES, f"AVP {code} stands twice", example(code)
-            )
     applications: set[int] = set()
+    security: set[int] = set()
     names: dict[int, str] = {}
     state = None
-    for code, vendor, _, start, end, _ in walk(message, HEADER_SIZE, len(message)):
+    for found in walk(message, HEADER_SIZE, len(message)):
+        code, vendor, _, start, end, at = found
         if vendor:
             continue
         if code in (258, 259):
@@ -95,27 +96,50 @@ def parse_cer(message: bytes) -> CapabilitiesExchange:
                 if inner in (258, 259)
             }
         elif code in (264, 296):
-            names[code] = _identity(code, message[start:end])
+            if code in names:
+                reason = f"AVP {code} stands more than once"
+                named = raw_avp(message, at, end)
+                raise ProtocolError(ResultCode.AVP_OCCURS_TOO_MANY_TIMES, reason, named)
+            names[code] = _identity(message, found)
         elif code == 278:
             state = int.from_bytes(message[start:end], "big")
+        elif code == 299:
+            security.add(int.from_bytes(message[start:end], "big"))
+    if security and NO_INBAND_SECURITY not in security:
+        reason = "no security is negotiated inside a connection"
+        raise ProtocolError(ResultCode.NO_COMMON_SECURITY, reason)
     return CapabilitiesExchange(names[264], names[296], frozenset(applications), state)
 
 
-def _identity(code: int, value: bytes) -> str:
-    if not value or not value.isascii() or not value.decode("ascii").isprintable():
-        raise ProtocolError(
-            ResultCode.INVALID_AVP_VALUE, "a DiameterIdentity is printable ASCII", example(code)
-        )
+def _identity(message: bytes, found: Found) -> str:
+    _, _, _, start, end, at = found
+    value = message[start:end]
+    if not (
+        0 < len(value) <= MAX_IDENTITY and value.isascii() and value.decode("ascii").isprintable()
+    ):
+        reason = f"a DiameterIdentity is 1 to {MAX_IDENTITY} printable octets"
+        raise ProtocolError(ResultCode.INVALID_AVP_VALUE, reason, raw_avp(message, at, end))
     return value.decode("ascii")
 
 
-def cea(local: LocalNode, request: Header, addresses: list[str], result_code: int) -> bytes:
+def cea(
+    local: LocalNode,
+    request: Header,
+    addresses: list[str],
+    result_code: int,
+    error_message: str | None = None,
+    failed_avp: bytes = b"",
+) -> bytes:
     """The answer to a CER; application 4 stands at top level and inside the vendor's group, since
     some clients look only there."""
     message = CapabilitiesExchangeAnswer()
     message.result_code = int(result_code)
+    message.error_message = error_message
+    if failed_avp:
+        message.failed_avp = FailedAvp(additional_avps=[Avp.from_bytes(failed_avp)])
     _identify(message, local)
-    message.host_ip_address = addresses
+    # Without the scope of a link-local address, which would make it none to the library.
+    message.host_ip_address = [each.partition("%")[0] for each in addresses]
     message.vendor_id = 0
     message.product_name = local.product
     message.supported_vendor_id = [TGPP]
@@ -141,6 +165,7 @@ def _answer(message: Message, request: Header, result_code: int) -> bytes:
     message.header.hop_by_hop_identifier = request.hop_by_hop
     message.header.end_to_end_identifier = request.end_to_end
     message.header.is_error = 3000 <= result_code < 4000
+    message.header.is_proxyable = bool(request.flags & FLAG_P)
     return bytes(message.as_bytes())
 
 

@@ -9,16 +9,19 @@ from ocs.diameter.avp import i32, i64, octets, raw_avp, text, u32, u64
 from ocs.diameter.credit_control import CCA, CCR, FinalUnit, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import (
-    CCR as CCR_COMMAND,
-)
-from ocs.diameter.framing import (
+    BASE_APPLICATION,
     CREDIT_CONTROL_APPLICATION,
+    DPR,
+    DWR,
     FLAG_E,
     FLAG_P,
     HEADER_SIZE,
     ProtocolError,
     pack_header,
     parse_header,
+)
+from ocs.diameter.framing import (
+    CCR as CCR_COMMAND,
 )
 
 _APPLICATION = u32(258, CREDIT_CONTROL_APPLICATION)
@@ -119,15 +122,16 @@ def error_answer(
 ) -> bytes:
     """The answer to any request with a readable header; never raises.
 
-    A CCR whose type and number are there gets a CCA for 5xxx; everything else the grammar of an
-    answer-message with the E bit (RFC 6733, 7.2).
+    A CCR whose type and number are there gets a CCA for 5xxx, DWR and DPR their own answer, which has
+    nothing more in it; everything else the grammar of an answer-message with the E bit (RFC 6733, 7.2).
     """
     header = parse_header(message)
     found = _salvage(message)
     session_id, kind, number = found.get(263), found.get(416), found.get(415)
+    is_permanent = error.result_code >= 5000
     is_cca = (
-        error.result_code >= 5000
-        and header.command == CCR_COMMAND
+        is_permanent
+        and (header.application, header.command) == (CREDIT_CONTROL_APPLICATION, CCR_COMMAND)
         and session_id is not None
         and kind is not None
         and number is not None
@@ -141,7 +145,8 @@ def error_answer(
         parts.append(octets(279, error.failed_avp))
     parts.append(found.get(284, b""))
     body = b"".join(parts)
-    flags = header.flags & FLAG_P | (0 if is_cca else FLAG_E)
+    is_base = header.application == BASE_APPLICATION and header.command in (DWR, DPR)
+    flags = header.flags & FLAG_P | (0 if is_cca or (is_base and is_permanent) else FLAG_E)
     return (
         pack_header(
             HEADER_SIZE + len(body),

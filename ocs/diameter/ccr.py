@@ -33,7 +33,7 @@ NTP_EPOCH, NTP_ERA = 2_208_988_800, 2**32
 
 #: Once at most in a CCR (RFC 8506, 3.1).
 _ONCE = frozenset(
-    (263, 264, 296, 283, 258, 461, 416, 415, 293, 1, 419, 55, 278, 295, 437, 455, 436)
+    (263, 264, 296, 283, 258, 461, 416, 415, 293, 1, 419, 55, 278, 295, 437, 455, 436, 439)
 )
 #: Required; a missing Auth-Application-Id is known of real clients, the header says 4 anyway.
 _REQUIRED = (263, 264, 296, 283, 461, 416, 415)
@@ -243,8 +243,12 @@ class _Reader:
             if each[1]:
                 continue
             if each[0] == 450:
+                if kind is not None:
+                    raise repeated(self._message, each)
                 kind = read_number(self._message, each)
             elif each[0] == 444:
+                if data is not None:
+                    raise repeated(self._message, each)
                 data = read_text(self._message, each)
         return kind, data
 

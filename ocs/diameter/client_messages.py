@@ -49,6 +49,8 @@ def encode_ccr(ccr: CCR) -> bytes:
         parts.append(u32(436, ccr.requested_action))
     if ccr.termination_cause is not None:
         parts.append(u32(295, ccr.termination_cause))
+    if ccr.command_service_identifier is not None:
+        parts.append(u32(439, ccr.command_service_identifier))
     if ccr.command_rsu is not None:
         parts.append(octets(437, write_units(ccr.command_rsu)))
     parts += [_used(each) for each in ccr.command_usu]
@@ -56,6 +58,7 @@ def encode_ccr(ccr: CCR) -> bytes:
         parts.append(u32(455, 1))
     parts += [_mscc(each) for each in ccr.mscc]
     parts.append(_service_information(ccr))
+    parts += [text(282, each) for each in ccr.route_records]
     parts.append(ccr.proxy_info)
     body = b"".join(parts)
     length = HEADER_SIZE + len(body)

@@ -22,8 +22,9 @@ COMMANDS = {
     274: "Abort-Session", 275: "Session-Termination", 280: "Device-Watchdog", 282: "Disconnect-Peer",
 }  # fmt: skip
 FLAGS = ((0x80, "R"), (0x40, "P"), (0x20, "E"), (0x10, "T"))
-#: "0000  01 02 ..  text": the offset column of a hex dump, and the text column behind two blanks.
-_OFFSET = re.compile(r"^\s*[0-9a-fA-F]{4,8}[:\s]\s+")
+#: The offset column of a hex dump, and the line that some end with: an offset and nothing else.
+_OFFSET = re.compile(r"\s*[0-9a-fA-F]{4,8}(:\s+|\s{2,})")
+_LAST_OFFSET = re.compile(r"\s*[0-9a-fA-F]{4,8}:?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def extract(source: str | bytes) -> list[bytes]:
 
     Bare AVPs come back as one element that has no message header.
     """
-    data = source if isinstance(source, bytes) else source.encode()
+    data = source if isinstance(source, bytes) else source.encode(errors="replace")
     # A message starts with octet 1, an AVP with the high octet of its code; text with neither.
     if data[:1] not in (b"\0", b"\1"):
         data = from_hex(data)
@@ -71,15 +72,27 @@ def from_hex(data: bytes) -> bytes:
         text = data.decode("ascii")
     except UnicodeDecodeError:
         text = "?"
-    lines = text.splitlines()
-    if len(lines) > 1 and all(_OFFSET.match(line) for line in lines if line.strip()):
-        lines = [_OFFSET.sub("", line).partition("   ")[0] for line in lines]
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > 1:
+        rows = lines[:-1] if _LAST_OFFSET.fullmatch(lines[-1]) else lines
+        if all(_OFFSET.match(line) for line in rows):
+            lines = [_octet_columns(line) for line in rows]
     digits = re.sub(r"0[xX]|[\s:,]", "", "\n".join(lines))
     if len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]*", digits):
         raise ProtocolError(
             ResultCode.UNABLE_TO_COMPLY, "this is neither hex nor a Diameter message"
         )
     return bytes.fromhex(digits)
+
+
+def _octet_columns(line: str) -> str:
+    """What stands between the offset and the text, which begins behind three blanks or a bar; behind
+    an offset with a colon, two blanks are enough."""
+    offset = _OFFSET.match(line)
+    if offset is None:
+        return line
+    gap = "  " if ":" in offset.group() else "   "
+    return line[offset.end() :].partition(gap)[0].partition("|")[0]
 
 
 def tree(message: bytes) -> list[Node]:

@@ -33,8 +33,6 @@ MESSAGE_SECONDS = 10.0
 DISCONNECT_SECONDS = 5.0
 #: How long a connection is asked whether it lives, when its identity connects again.
 PROBE_SECONDS = 2.0
-#: RFC 3539, 3.4.1: Twinit is never below 6 s.
-WATCHDOG_SECONDS_MIN = 6.0
 
 
 class State(Enum):
@@ -164,7 +162,8 @@ class Peer:
 
     def refuse(self, result_code: int, reason: str) -> list[Event]:
         """Answer the CER with an error and close."""
-        self._send_cea(result_code)
+        if self.state is State.WAIT_ADMISSION:
+            self._send_cea(result_code, reason)
         self._close(reason)
         return self._take_events()
 
@@ -202,10 +201,15 @@ class Peer:
             self._error(message, header, error)
 
     def _error(self, message: bytes, header: Header, error: ProtocolError) -> None:
-        if self.state is State.WAIT_CER and header.command != CER:
+        is_cer = (header.command, header.application) == (CER, BASE_APPLICATION)
+        if self.state is State.WAIT_CER and not (is_cer and header.is_request):
             self._close("the first message is no CER")  # nothing is answered before the CER
             return
-        if header.is_request:
+        if is_cer and header.is_request:
+            # A CEA can always be built, so that E stays for 3xxx (RFC 6733, 7.2).
+            self._cer_header = header
+            self._send_cea(error.result_code, error.message, error.failed_avp)
+        elif header.is_request:
             local = self._local
             self._out.append(error_answer(message, error, local.origin_host, local.origin_realm))
         if self.state in (State.WAIT_CER, State.WAIT_ADMISSION):
@@ -217,7 +221,7 @@ class Peer:
         self.state = State.WAIT_ADMISSION
         self._deadline = now + CAPABILITIES_SECONDS
         if not cer.has_credit_control:
-            self._send_cea(ResultCode.NO_COMMON_APPLICATION)
+            self._send_cea(ResultCode.NO_COMMON_APPLICATION, "no common application")
             self._close("no common application")
             return
         self._events.append(Arrived(cer))
@@ -237,9 +241,6 @@ class Peer:
         self._out.append(base.dpa(self._local, header))
         self.state = State.LEAVING
         self._deadline = now + DISCONNECT_SECONDS
-
-    def _base_answer(self, message: bytes, header: Header, now: float) -> None:
-        self._is_dwr_pending = False
 
     def _probe_answer(self, message: bytes, header: Header, now: float) -> None:
         self._close("replaced by a newer connection")
@@ -275,9 +276,10 @@ class Peer:
             self._is_dwr_pending = False
             self._deadline = now + self._watchdog + self._jitter()
 
-    def _send_cea(self, code: int) -> None:
+    def _send_cea(self, code: int, reason: str | None = None, failed_avp: bytes = b"") -> None:
         if self._cer_header is not None:
-            self._out.append(base.cea(self._local, self._cer_header, self._addresses, code))
+            local, header, addresses = self._local, self._cer_header, self._addresses
+            self._out.append(base.cea(local, header, addresses, code, reason, failed_avp))
 
     def _send_dwr(self) -> None:
         self._out.append(base.dwr(self._local, self._next_id(), self._next_id()))
@@ -328,7 +330,7 @@ TRANSITIONS: dict[tuple[State, Input], Callable[[Peer, bytes, Header, float], No
     (State.OPEN, Input.CER): Peer._further_cer,
     (State.OPEN, Input.DWR): Peer._dwr,
     (State.OPEN, Input.DPR): Peer._dpr,
-    (State.OPEN, Input.BASE_ANSWER): Peer._base_answer,
+    (State.OPEN, Input.BASE_ANSWER): Peer._ignore,  # any message has reset the watchdog
     (State.OPEN, Input.REQUEST): Peer._request,
     (State.OPEN, Input.ANSWER): Peer._answer,
     (State.PROBED, Input.CER): Peer._further_cer,
@@ -348,7 +350,7 @@ TRANSITIONS: dict[tuple[State, Input], Callable[[Peer, bytes, Header, float], No
     (State.LEAVING, Input.CER): Peer._ignore,
     (State.LEAVING, Input.DWR): Peer._dwr,
     (State.LEAVING, Input.DPR): Peer._ignore,
-    (State.LEAVING, Input.BASE_ANSWER): Peer._ignore,
+    (State.LEAVING, Input.BASE_ANSWER): Peer._goodbye_answer,  # our DPR crossed the peer's
     (State.LEAVING, Input.REQUEST): Peer._ignore,
     (State.LEAVING, Input.ANSWER): Peer._answer,
 }

@@ -15,6 +15,7 @@ from ocs.diameter.framing import (
     FLAG_R,
     HEADER_SIZE,
     RAR,
+    ProtocolError,
     pack_header,
 )
 
@@ -76,8 +77,11 @@ def _build(
 
 
 def result_code(message: bytes) -> int:
-    """The Result-Code of an RAA or ASA; 0 where there is none."""
-    for found in walk(message, HEADER_SIZE, len(message)):
-        if found[0] == 268 and found[1] == 0:
-            return read_number(message, found)
+    """The Result-Code of an RAA or ASA; 0 where there is none that can be read."""
+    try:
+        for found in walk(message, HEADER_SIZE, len(message)):
+            if found[0] == 268 and found[1] == 0:
+                return read_number(message, found)
+    except ProtocolError:
+        pass  # an answer is not answered: who waits for it learns that it said nothing
     return 0

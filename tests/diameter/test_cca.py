@@ -161,6 +161,28 @@ def test_another_command_is_answered_as_itself() -> None:
     assert header.flags == FLAG_P | FLAG_E
 
 
+@pytest.mark.parametrize(
+    ("command", "application", "code", "flags"),
+    [
+        (280, 0, 5014, 0),
+        (282, 0, 5014, 0),
+        (280, 0, 3008, FLAG_E),
+        (280, 4, 5014, FLAG_E),
+        (272, 0, 5011, FLAG_E),
+        (275, 4, 5011, FLAG_E),
+    ],
+)
+def test_e_stands_where_no_other_grammar_fits(
+    command: int, application: int, code: int, flags: int
+) -> None:
+    """A DWA and a DPA need nothing but the origin and the result (RFC 6733, 5.4.2 and 5.5.2)."""
+    avps = plain_ccr()[HEADER_SIZE:]
+    request = pack_header(HEADER_SIZE + len(avps), 0x80, command, application, 5, 6) + avps
+    message = error_answer(request, ProtocolError(code, "no"), HOST, REALM)
+    assert parse_header(message).flags == flags
+    assert not {258, 415, 416} & set(codes(message))
+
+
 def test_what_is_echoed_of_a_broken_request_is_well_formed() -> None:
     """A type of three octets or flags that are reserved do not come back."""
     bad_size = plain_ccr(PROXIES).replace(u32(416, 2), octets(416, b"\0\0\2"))
