@@ -14,7 +14,10 @@ COPY config /srv/ocs/config
 RUN mkdir -p /srv/ocs/var && chown -R 10001:10001 /srv/ocs/var
 WORKDIR /srv/ocs
 USER 10001:10001
-ENV PATH=/opt/ocs/bin:$PATH
+# Inside a container every address is the container's own; what leaves it is decided by who runs it.
+ENV PATH=/opt/ocs/bin:$PATH \
+    OCS_DIAMETER__LISTEN='["0.0.0.0"]' \
+    OCS_OPS__LISTEN=0.0.0.0
 VOLUME /srv/ocs/var
 EXPOSE 3868 9868
 STOPSIGNAL SIGTERM
