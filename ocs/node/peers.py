@@ -1,20 +1,21 @@
 """Who may connect, and by which connection a client is reached.
 
-Default deny: a peer is known by its Origin-Host and the address it comes from. A refusal says which lines
-of configuration would admit it.
+Default deny: a peer is known by its Origin-Host, its Origin-Realm and the address it comes from. A refusal
+says which lines of configuration would admit it.
 """
 
 import ipaddress
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 import structlog
 
-#: Addresses whose refusal was logged lately: one line a minute each, and no more memory than this.
-REFUSALS_REMEMBERED = 1000
-REFUSAL_LOG_SECONDS = 60.0
+#: Addresses that were logged lately: one line a minute each, and no more memory than this.
+ADDRESSES_REMEMBERED = 1000
+LOG_SECONDS = 60.0
 #: The label of everybody who is not configured: a metric must not grow with what peers send.
 OTHER = "other"
 
@@ -51,33 +52,49 @@ class Peers(Generic[C]):
         self._allow_unknown = allow_unknown
         self._clock = clock
         self._open: dict[str, C] = {}
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._logged: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def admits(self, origin_host: str, address: str) -> bool:
-        """Whether this identity may connect from this address."""
-        key, source = origin_host.lower(), ipaddress.ip_address(address.partition("%")[0])
-        if key in self._configured:
-            networks = self._networks[key]
-            if not networks or any(source in each for each in networks):
-                return True
-        elif self._allow_unknown and source.is_loopback:
-            return True
-        return False
+    def admits(self, origin_host: str, origin_realm: str, address: str) -> bool:
+        """Whether this identity of this realm may connect from this address."""
+        known = self._configured.get(origin_host.lower())
+        if known is None:
+            return bool(self._allow_unknown) and _ip(address).is_loopback
+        return known.realm.lower() == origin_realm.lower() and self._is_from(known, address)
+
+    def _is_from(self, known: PeerConfig, address: str) -> bool:
+        networks = self._networks[known.identity.lower()]
+        return not networks or any(_ip(address) in each for each in networks)
 
     def log_refusal(self, origin_host: str, origin_realm: str, address: str) -> None:
-        """One line, at most once a minute for each address, with the lines that would admit the peer."""
-        now = self._clock()
-        if now - self._refused.get(address, -REFUSAL_LOG_SECONDS) < REFUSAL_LOG_SECONDS:
+        """One line a minute for each address, with the lines that would admit the peer."""
+        if not self._is_due("refusal", address):
             return
-        self._refused[address] = now
-        if len(self._refused) > REFUSALS_REMEMBERED:
-            self._refused.popitem(last=False)
-        log.warning(
-            "unknown peer refused",
-            origin_host=origin_host,
-            address=address,
-            to_admit=admitting_lines(origin_host, origin_realm, address),
-        )
+        known = self._configured.get(origin_host.lower())
+        if known is None:
+            event = "unknown peer refused"
+            entry = PeerConfig(origin_host, (str(_ip(address)),), origin_realm)
+        else:
+            event = "peer refused: its entry has another address or realm"
+            entry = replace(known, realm=origin_realm)
+            if not self._is_from(known, address):
+                entry = replace(entry, addresses=(*known.addresses, str(_ip(address))))
+        log.warning(event, origin_host=origin_host, address=address, to_admit=toml(entry))
+
+    def log_stranger(self, address: str, reason: str) -> None:
+        """One line a minute for each address about connections that never became a peer's."""
+        if self._is_due("stranger", address):
+            log.info("connection of a stranger closed", address=address, reason=reason)
+
+    def _is_due(self, kind: str, address: str) -> bool:
+        """Whether a line of this kind about this address may be logged now."""
+        key, now = (kind, address), self._clock()
+        if now - self._logged.get(key, -math.inf) < LOG_SECONDS:
+            return False
+        self._logged[key] = now
+        self._logged.move_to_end(key)
+        if len(self._logged) > ADDRESSES_REMEMBERED:
+            self._logged.popitem(last=False)
+        return True
 
     def label(self, origin_host: str) -> str:
         """The name of a peer in metrics."""
@@ -110,19 +127,21 @@ class Peers(Generic[C]):
         return None
 
 
-def admitting_lines(origin_host: str, origin_realm: str, address: str) -> str:
-    """The configuration that would admit a peer, as TOML."""
-    return (
-        (
-            f'[[peers]] identity = "{quoted(origin_host)}" realm = "{quoted(origin_realm)}" '
-            f'addresses = ["{address}"]'
-        )
-        .replace("]] ", "]]\n")
-        .replace('" realm', '"\nrealm')
-        .replace('" addresses', '"\naddresses')
-    )
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address of a socket, without its scope."""
+    return ipaddress.ip_address(address.partition("%")[0])
+
+
+def toml(entry: PeerConfig) -> str:
+    """The lines of configuration that make this entry."""
+    lines = [f"identity = {quoted(entry.identity)}", f"realm = {quoted(entry.realm)}"]
+    if entry.addresses:
+        lines.append(f"addresses = [{', '.join(map(quoted, entry.addresses))}]")
+    if entry.kind != "client":
+        lines.append(f"kind = {quoted(entry.kind)}")
+    return "\n".join(["[[peers]]", *lines])
 
 
 def quoted(text: str) -> str:
-    """Text of a peer inside a TOML string."""
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    """Text of a peer as a TOML string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,22 +7,27 @@ asked (DWR, 2 s) and the newest wins, since a client that restarted must not wai
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
+from ocs.diameter.avp import MAX_AVPS, walk
 from ocs.diameter.base import LocalNode
-from ocs.diameter.credit_control import CCR
-from ocs.diameter.framing import ProtocolError, ResultCode
+from ocs.diameter.framing import HEADER_SIZE, ProtocolError, ResultCode
 from ocs.diameter.peer import Peer
 from ocs.node.connection import SLOW_READER_SECONDS, Connection, Handler, NodeMetrics
 from ocs.node.peers import Peers
 
-#: Places for those who have not sent a CER yet, in all and from one address.
+#: Places for those who have not sent a CER yet, in all and from one address. When they are taken the
+#: oldest gives way: a peer sends its CER at once, whoever is silent has had more time than that.
 STRANGERS_AT_MOST = 200
 STRANGERS_PER_ADDRESS = 100
 CONNECTIONS_AT_MOST = 2000
+
+#: What is found before the destination is looked at: an AVP's length or flags.
+BEFORE_DESTINATION = (ResultCode.INVALID_AVP_LENGTH, ResultCode.INVALID_AVP_BITS)
 
 log = structlog.get_logger()
 
@@ -40,6 +45,8 @@ class NodeSettings:
     product: str = "Online Charging Server"
     watchdog_seconds: float = 30.0
     slow_reader_seconds: float = SLOW_READER_SECONDS
+    #: For the requests in work when told to stop, and then for the answers to our DPR.
+    drain_seconds: float = 5.0
     disconnect_seconds: float = 5.0
 
 
@@ -66,6 +73,7 @@ class Node:
         self._realms = {each.lower() for each in (settings.origin_realm, *settings.served_realms)}
         self._servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
+        self._strangers: dict[Connection, None] = {}  # in the order they came
         self._admissions: set[asyncio.Task[None]] = set()
         self._latest: dict[str, Connection] = {}
         # RFC 6733, 3: low 12 bits of the time above random low 20 bits.
@@ -100,12 +108,16 @@ class Node:
         for server in self._servers:
             server.close()
         connections = list(self._connections)
-        await asyncio.gather(*(each.drain() for each in connections))
+        seconds = self.settings.drain_seconds
+        await asyncio.gather(*(each.drain(seconds) for each in connections))
         for each in connections:
             each.stop()
         if connections:
-            seconds = self.settings.disconnect_seconds + 1
-            await asyncio.wait([each.closed for each in connections], timeout=seconds)
+            closed = [each.closed for each in connections]
+            await asyncio.wait(closed, timeout=self.settings.disconnect_seconds)
+            for each in connections:
+                each.abort()
+            await asyncio.wait(closed)
 
     # --- what connections call ---------------------------------------------------------------------
 
@@ -121,22 +133,34 @@ class Node:
 
     def accept(self, connection: Connection) -> bool:
         """Whether there is a place for a connection that has said nothing yet."""
-        strangers = [each for each in self._connections if not each.is_open]
-        here = sum(each.address == connection.address for each in strangers)
-        if (
-            self._is_stopping
-            or len(strangers) >= STRANGERS_AT_MOST
-            or here >= STRANGERS_PER_ADDRESS
-            or len(self._connections) >= CONNECTIONS_AT_MOST
-        ):
+        if self._is_stopping or len(self._connections) >= CONNECTIONS_AT_MOST:
             self.metrics.disconnect("other", "no place")
             return False
+        here = [each for each in self._strangers if each.address == connection.address]
+        if len(here) >= STRANGERS_PER_ADDRESS or len(self._strangers) >= STRANGERS_AT_MOST:
+            own = len(here) >= STRANGERS_PER_ADDRESS
+            oldest = here[0] if own else next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.give_way()
         self._connections.add(connection)
+        self._strangers[connection] = None
         return True
+
+    def stranger_closed(self, connection: Connection, reason: str) -> None:
+        """A connection that was no peer's is closed, which floods must not make into floods of lines."""
+        self._peers.log_stranger(connection.address, reason)
+
+    def left(self, connection: Connection) -> None:
+        """A peer said goodbye, or is being closed: no request goes to it any more."""
+        self._peers.closed(connection.origin_host, connection)
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
+        self._strangers.pop(connection, None)
+        host = connection.origin_host.lower()
+        if self._latest.get(host) is connection:
+            del self._latest[host]
         if connection.is_open:
             self._peers.closed(connection.origin_host, connection)
             if self._peers.current(connection.origin_host) is None:
@@ -145,18 +169,21 @@ class Node:
     def arrived(self, connection: Connection) -> None:
         """A CER was read: admit, refuse, or let the older connection go first."""
         host = connection.origin_host
-        if not self._peers.admits(host, connection.address):
+        if host.lower() == self.settings.origin_host.lower():
+            self.stranger_closed(connection, "our own identity")
+            connection.refuse(ResultCode.UNKNOWN_PEER, "our own identity")
+            return
+        if not self._peers.admits(host, connection.origin_realm, connection.address):
             self._peers.log_refusal(host, connection.origin_realm, connection.address)
             connection.refuse(ResultCode.UNKNOWN_PEER, "unknown peer")
             return
-        if host.lower() == self.settings.origin_host.lower():
-            connection.refuse(ResultCode.UNKNOWN_PEER, "our own identity")
-            return
+        self._strangers.pop(connection, None)
         connection.label = self._peers.label(host)
         waiting = self._latest.get(host.lower())
-        if waiting is not None and not waiting.is_open:
-            waiting.refuse(ResultCode.UNABLE_TO_COMPLY, "replaced by a newer connection")
         self._latest[host.lower()] = connection
+        if waiting is not None:
+            log.info("peer replaced before it was admitted", peer=host, address=waiting.address)
+            waiting.refuse(ResultCode.UNABLE_TO_COMPLY, "replaced by a newer connection")
         old = self._peers.current(host)
         if old is None:
             self._admit(connection)
@@ -168,8 +195,7 @@ class Node:
 
     async def _admit_after(self, old: Connection, connection: Connection) -> None:
         await asyncio.wait([old.closed, connection.closed], return_when=asyncio.FIRST_COMPLETED)
-        newest = self._latest.get(connection.origin_host.lower())
-        if newest is connection and not connection.closed.done():
+        if connection.is_waiting:  # neither gone nor replaced itself
             self._admit(connection)
 
     def _admit(self, connection: Connection) -> None:
@@ -179,18 +205,31 @@ class Node:
         log.info("peer connected", peer=connection.origin_host, address=connection.address)
         connection.admit()
 
-    def check_destination(self, ccr: CCR) -> None:
+    def check_destination(
+        self, route_records: Sequence[str], host: str | None, realm: str | None
+    ) -> None:
         """Whether a request is for us (RFC 6733, 6.1.4); ProtocolError 3002, 3003 or 3005."""
         ours = self.settings.origin_host.lower()
-        if any(each.lower() == ours for each in ccr.route_records):
+        if any(each.lower() == ours for each in route_records):
             raise ProtocolError(ResultCode.LOOP_DETECTED, "this request was here before")
-        if ccr.destination_host is not None:
-            if ccr.destination_host.lower() != ours:
+        if host is not None:
+            if host.lower() != ours or realm is None:
                 raise ProtocolError(
                     ResultCode.UNABLE_TO_DELIVER, "the destination host is not here"
                 )
-        elif ccr.destination_realm.lower() not in self._realms:
+        elif realm is not None and realm.lower() not in self._realms:
             raise ProtocolError(ResultCode.REALM_NOT_SERVED, "this realm is not served here")
+
+    def first_error(self, message: bytes, found: ProtocolError) -> ProtocolError:
+        """Of what is wrong with a request, what is to be reported: a request for somebody else is
+        told so before anything about AVPs that we do not know or miss."""
+        if found.result_code in BEFORE_DESTINATION:
+            return found
+        try:
+            self.check_destination(*destination(message))
+        except ProtocolError as error:
+            return error
+        return found
 
     # --- our own requests --------------------------------------------------------------------------
 
@@ -219,3 +258,15 @@ class Node:
             if task is not None and task.cancelling():
                 raise
             return None
+
+
+def destination(message: bytes) -> tuple[list[str], str | None, str | None]:
+    """Route-Records, Destination-Host and -Realm of a request that was not decoded as a whole."""
+    values: dict[int, list[str]] = {282: [], 293: [], 283: []}
+    for code, vendor, _, start, end, _ in islice(
+        walk(message, HEADER_SIZE, len(message)), MAX_AVPS
+    ):
+        if code in values and not vendor:
+            values[code].append(message[start:end].decode(errors="replace"))
+    routes, hosts, realms = values.values()
+    return routes, next(iter(hosts), None), next(iter(realms), None)
