@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from ocs.store.connect import connect
 from ocs.store.embedded import EmbeddedStore
 
 DEFAULT_TARIFF = "conversations"
+CANCEL_SECONDS = 0.5
 
 log = structlog.get_logger()
 
@@ -115,7 +116,9 @@ async def open_desk(config: Config, actor: str) -> AsyncIterator[Desk]:
 async def run_worker(config: Config, index: int) -> int:
     """One worker process until it is told to stop, or its supervisor is gone."""
     stop = stop_signal()
-    metrics = Metrics()
+    catalogue = load_catalogue(Path(config.catalogue.folder))
+    currency = catalogue.currency
+    metrics = Metrics(currency.name, currency.decimals, [each.identity for each in config.peers])
     client, epoch = await open_store(config)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
@@ -132,7 +135,7 @@ async def run_worker(config: Config, index: int) -> int:
         ocf = OCF(
             ledger=ledger,
             subscribers=Subscribers(client, ledger, epoch.partitions),
-            catalogue=load_catalogue(Path(config.catalogue.folder)),
+            catalogue=catalogue,
             policy=policy_of(config),
             metrics=metrics,
             owner=inbox_name(index),
@@ -170,9 +173,7 @@ async def run_worker(config: Config, index: int) -> int:
             pid=os.getpid(),
         )
         ended = await wait_for_end(stop, tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         return ended
 
 
@@ -273,6 +274,15 @@ async def watch_supervisor(stop: asyncio.Event) -> None:
     await reader.read()
     stop.set()
     await asyncio.Event().wait()
+
+
+async def end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for them; again where a library swallowed the cancellation."""
+    pending: Collection[asyncio.Task[None]] = tasks
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
 
 
 async def wait_for_end(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> int:

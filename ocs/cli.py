@@ -1,7 +1,8 @@
 """The `ocs` command: run the server, look after subscribers and money, read messages, check files.
 
-Every command takes --json. Exit codes: 0 done, 1 refused or differences found, 2 usage, 3 the store or
-the server cannot be reached. What a command does lives elsewhere; here is only how it is asked.
+Every command that shows something takes --json. Exit codes: 0 done, 1 refused or differences found,
+2 usage, 3 the store or the server cannot be reached. What a command does lives elsewhere; here is only
+how it is asked.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import structlog
 import typer
 import uvloop
 from redis.exceptions import RedisError
@@ -20,7 +22,7 @@ from ocs import present
 from ocs.abmf.ledger import LedgerError
 from ocs.amounts import parse_amount
 from ocs.app import open_desk, run_worker
-from ocs.config import Config, ConfigErrors, load
+from ocs.config import Config, ConfigErrors, catalogue_folder, load
 from ocs.desk import Desk, DeskError
 from ocs.diameter.decode import extract, render, tree
 from ocs.diameter.framing import ProtocolError
@@ -34,6 +36,11 @@ from ocs.store.check import StoreRefused
 from ocs.store.embedded import StoreFailed, StoreNotRunning
 
 REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+
+log = structlog.get_logger()
+
+#: Octets of one component of a path.
+FILE_NAME_MAX = 256
 
 T = TypeVar("T")
 
@@ -56,8 +63,12 @@ def _amount(text: str) -> Micros:
         raise typer.BadParameter(str(error)) from error
 
 
+def _path(path: Path | None) -> Path:
+    return path or Path(os.environ.get("OCS_CONFIG", "config/ocs.toml"))
+
+
 def _config(path: Path | None) -> Config:
-    loaded = load(path or Path(os.environ.get("OCS_CONFIG", "config/ocs.toml")), os.environ)
+    loaded = load(_path(path), os.environ)
     configure(loaded.log.level)
     return loaded
 
@@ -101,9 +112,9 @@ def worker_command(index: int, config: ConfigOption = None) -> None:
 
 @cli.command("healthcheck")
 def healthcheck_command(config: ConfigOption = None) -> None:
-    """Exit 0 when the server's first worker is ready."""
+    """Exit 0 when the server's first worker is ready, else 1."""
     ops = _config(config).ops
-    raise typer.Exit(healthcheck(f"http://{ops.listen}:{ops.port}/readyz"))
+    raise typer.Exit(healthcheck(str(ops.listen), ops.port))
 
 
 @cli.command("demo")
@@ -226,9 +237,17 @@ def topup_command(
 ) -> None:
     """Credit an account; sessions that wait for money ask again."""
     micros = _amount(amount)
+    applied_once = secrets.token_hex(16) if key is None else key
 
     async def work(desk: Desk) -> None:
-        outcome = await desk.topup(msisdn, micros, key)
+        try:
+            outcome = await desk.topup(msisdn, micros, applied_once)
+        except LedgerError:
+            present.refusal(
+                "the store did not answer, so this may have been applied or not: repeat it "
+                f"with --key {applied_once}, which applies it once"
+            )
+            raise typer.Exit(UNREACHABLE) from None
         present.topup(msisdn, outcome, as_json)
 
     _at_desk(config, work)
@@ -267,8 +286,13 @@ def cut_command(
 ) -> None:
     """End a session from our side (ASR); one that ignores it is refused at its next request."""
 
+    try:
+        session_id = present.session_id(session)
+    except ValueError:
+        raise typer.BadParameter(f"{session!r} is no hexadecimal Session-Id") from None
+
     async def work(desk: Desk) -> str:
-        return await desk.cut(present.session_id(session))
+        return await desk.cut(session_id)
 
     said = _at_desk(config, work)
     present.done(f"client: {said}", as_json)
@@ -279,6 +303,15 @@ def cut_command(
 # --- files and messages -----------------------------------------------------------------------------
 
 
+def _octets(text: str | None) -> bytes:
+    """What was given: by standard input, in a file, or as it stands."""
+    if text is None:
+        return sys.stdin.buffer.read()
+    given = os.fsencode(text)
+    # A message in hex is longer than any name of a file may be.
+    return Path(text).read_bytes() if len(given) < FILE_NAME_MAX and Path(text).is_file() else given
+
+
 @cli.command("decode")
 def decode_command(
     text: Annotated[
@@ -287,14 +320,7 @@ def decode_command(
     as_json: JsonOption = False,
 ) -> None:
     """Diameter messages (hex, or a capture's payload) as a readable tree of AVPs."""
-    source: str | bytes
-    if text is None:
-        source = sys.stdin.buffer.read()
-    elif Path(text).is_file():
-        source = Path(text).read_bytes()
-    else:
-        source = text
-    messages = extract(source)
+    messages = extract(_octets(text))
     if not messages:
         raise DeskError("nothing to decode")
     for message in messages:
@@ -308,16 +334,13 @@ def decode_command(
 def check_command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check configuration and catalogue: every error of both, with file, key and what was expected."""
     errors: list[ConfigErrors | CatalogueErrors] = []
-    folder = Path("config/catalogue")
     warnings: list[str] = []
     try:
-        loaded = _config(config)
-        folder = Path(loaded.catalogue.folder)
-        warnings = list(loaded.warnings())
+        warnings = _config(config).warnings()
     except ConfigErrors as found:
         errors.append(found)
     try:
-        load_catalogue(folder)
+        load_catalogue(catalogue_folder(_path(config), os.environ))
     except CatalogueErrors as found:
         errors.append(found)
     present.check(errors, warnings, as_json)
@@ -338,8 +361,18 @@ def main() -> None:
     except (StoreNotRunning, LedgerError, RedisError, ConnectionError) as away:
         present.refusal(f"the store cannot be reached: {away}")
         sys.exit(UNREACHABLE)
+    except TimeoutError:
+        present.refusal("no answer in time")
+        sys.exit(UNREACHABLE)
+    except OSError as error:
+        present.refusal(str(error))
+        sys.exit(REFUSED)
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
+    except Exception:
+        # The process ends here. A defect of ours: one line for its report, with numbers masked.
+        log.exception("the command failed")
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,72 @@
 """The configuration: one TOML file, each key overridable by the environment, nothing else.
 
-`OCS_DIAMETER__PORT=13868` overrides `port` of `[diameter]`. Unknown keys are errors, and all errors of a
-run are reported together. config/ocs.toml lists every key with its default.
+`OCS_DIAMETER__PORT=13868` overrides `port` of `[diameter]`, `OCS_PEERS__0__REALM` that of the first peer.
+Unknown keys are errors, and all errors of a run are reported together. config/ocs.toml lists every key
+with its default. Values are taken as TOML has them: `true` is no number, 1 is no address.
 
 Exceptions:
     ConfigErrors   each with file, key and what was expected
 """
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, IPvAnyNetwork, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    IPvAnyNetwork,
+    StrictFloat,
+    StrictInt,
+    ValidationError,
+)
 
 PREFIX = "OCS_"
-Port = Annotated[int, Field(ge=0, le=65535)]
-Identity = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+PORT_MAX = 65535
+#: What each service is counted in; the catalogue prices it in nothing else.
+UNITS = {"data": "octets", "voice": "seconds"}
+#: Kinds of error that say it better in our words.
+EXPECTED = {
+    "extra_forbidden": "no such key",
+    "missing": "a value; there is no default",
+    "tuple_type": "a list",
+    "model_type": "a table",
+}
+
+
+def _quoted(value: object) -> object:
+    # The library would take 1 for 0.0.0.1.
+    if isinstance(value, int):
+        raise ValueError("an address in quotes")
+    return value
+
+
+def _store_url(value: str) -> str:
+    try:
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("a URL with a port from 1 to 65535") from None
+    return value
+
+
+Port = Annotated[StrictInt, Field(ge=0, le=PORT_MAX)]
+Identity = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=255)
+]
+Address = Annotated[IPvAnyAddress, BeforeValidator(_quoted)]
+Network = Annotated[IPvAnyNetwork, BeforeValidator(_quoted)]
+StoreUrl = Annotated[
+    str, Field(pattern=r"^$|^(redis|rediss|unix)://.+"), AfterValidator(_store_url)
+]
+ContextLabel = Annotated[str, Field(pattern=r"^[^.@\s]+$")]
 
 
 class Section(BaseModel):
@@ -32,11 +81,11 @@ class Diameter(Section):
     identity: Identity = "ocs1.ocs.example"
     realm: Identity = "ocs.example"
     served_realms: tuple[Identity, ...] = ()
-    listen: tuple[IPvAnyAddress, ...] = Field(default=("127.0.0.1",), validate_default=True)
+    listen: tuple[Address, ...] = Field(default=("127.0.0.1",), validate_default=True)
     port: Port = 3868
-    watchdog_seconds: Annotated[int, Field(ge=6, le=600)] = 30
+    watchdog_seconds: Annotated[StrictInt, Field(ge=6, le=600)] = 30
     product: str = "Online Charging Server"
-    allow_unknown_peers: Literal["loopback"] | Literal[False] = False
+    allow_unknown_peers: Literal["loopback", False] = False
 
 
 class Peer(Section):
@@ -44,24 +93,25 @@ class Peer(Section):
 
     identity: Identity
     realm: Identity
-    addresses: tuple[IPvAnyNetwork, ...] = ()
+    addresses: tuple[Network, ...] = ()
     kind: Literal["client", "relay"] = "client"
 
 
 class Ops(Section):
     """[ops]"""
 
-    listen: IPvAnyAddress = Field(default="127.0.0.1", validate_default=True)
+    listen: Address = Field(default="127.0.0.1", validate_default=True)
     port: Port = 9868
 
 
 class Store(Section):
     """[store]"""
 
-    url: Annotated[str, Field(pattern=r"^$|^(redis|rediss|unix)://.+")] = ""
+    url: StoreUrl = ""
     data: str = "var/store"
-    partitions: Annotated[int, Field(ge=1, le=16384)] = 256
-    timeout_seconds: Annotated[float, Field(ge=0.1, le=10)] = 3.0
+    partitions: Annotated[StrictInt, Field(ge=1, le=16384)] = 256
+    # A worker waits a second at a time for its inbox: a shorter time-out would cut each wait.
+    timeout_seconds: Annotated[StrictFloat, Field(ge=2, le=10)] = 3.0
 
 
 class CatalogueSection(Section):
@@ -73,20 +123,20 @@ class CatalogueSection(Section):
 class Workers(Section):
     """[workers]"""
 
-    count: Annotated[int, Field(ge=1, le=64)] = 1
+    count: Annotated[StrictInt, Field(ge=1, le=64)] = 1
 
 
 class Service(Section):
     """[[services]]"""
 
     name: Literal["data", "voice"]
-    contexts: tuple[str, ...]
+    contexts: tuple[ContextLabel, ...]
     unit: Literal["octets", "seconds"]
-    grant_default: Annotated[int, Field(ge=1, lt=2**31)]
-    grant_minimum: Annotated[int, Field(ge=1, lt=2**31)] = 1
-    grant_maximum: Annotated[int, Field(ge=1, lt=2**31)]
-    validity_seconds: Annotated[int, Field(ge=30, le=86400)]
-    threshold_percent: Annotated[int, Field(ge=0, le=90)] = 20
+    grant_default: Annotated[StrictInt, Field(ge=1, lt=2**31)]
+    grant_minimum: Annotated[StrictInt, Field(ge=1, lt=2**31)] = 1
+    grant_maximum: Annotated[StrictInt, Field(ge=1, lt=2**31)]
+    validity_seconds: Annotated[StrictInt, Field(ge=30, le=86400)]
+    threshold_percent: Annotated[StrictInt, Field(ge=0, le=90)] = 20
     refuse: Literal["mscc", "command"]
     failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = (
         "retry_and_terminate"
@@ -163,33 +213,90 @@ class ConfigErrors(Exception):
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """The configuration in `path`, overridden by OCS_SECTION__KEY of the environment."""
+    values, errors = read(path)
+    sources = override(values, environ, errors)
+
+    def add(key: str, expected: str) -> None:
+        errors.append(ConfigError(source_of(key, sources) or str(path), key, expected))
+
+    config = None
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigErrors([ConfigError(str(path), "-", "the file to be there")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigErrors([ConfigError(str(path), "-", f"TOML: {error}")]) from None
-    sources = override(values, environ)
-    try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigErrors(
-            [describe(str(path), sources, dict(each)) for each in error.errors()]
-        ) from None
+        for each in error.errors():
+            key = ".".join(map(str, each["loc"]))
+            add(key, EXPECTED.get(each["type"]) or sentence(each["msg"]))
+    for key, expected in contradictions(values):
+        add(key, expected)
+    if config is None or errors:
+        raise ConfigErrors(errors)
+    return config
 
 
-def override(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+def read(path: Path) -> tuple[dict[str, Any], list[ConfigError]]:
+    """What the file says, or nothing and why it cannot be read."""
+    try:
+        return tomllib.loads(path.read_bytes().decode()), []
+    except FileNotFoundError:
+        expected = "the file to be there"
+    except OSError as error:
+        expected = f"a file that can be read: {error.strerror}"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        expected = f"TOML: {error}"
+    return {}, [ConfigError(str(path), "-", expected)]
+
+
+def catalogue_folder(path: Path, environ: Mapping[str, str]) -> Path:
+    """Where the catalogue is, also when the file that says so has mistakes elsewhere."""
+    values, errors = read(path)
+    if errors and path.is_file():
+        text = path.read_bytes().decode(errors="replace")
+        section = re.search(r"^\[catalogue\].*\n(?:(?!\[).*\n?)*", text, re.MULTILINE)
+        try:
+            values = tomllib.loads(section[0]) if section else {}
+        except tomllib.TOMLDecodeError:
+            values = {}
+    override(values, environ, [])
+    try:
+        return Path(CatalogueSection.model_validate(values.get("catalogue", {})).folder)
+    except ValidationError:
+        return Path(CatalogueSection().folder)
+
+
+def override(
+    values: dict[str, Any], environ: Mapping[str, str], errors: list[ConfigError]
+) -> dict[str, str]:
     """Put the environment's values in; returns which variable set which key."""
     sources: dict[str, str] = {}
-    for name, text in environ.items():
-        section, mark, key = name.removeprefix(PREFIX).lower().partition("__")
-        if not name.startswith(PREFIX) or not mark:
+    for name, text in sorted(environ.items()):
+        path = name.removeprefix(PREFIX).lower().split("__")
+        if not name.startswith(PREFIX) or len(path) < 2:
             continue
-        table = values.setdefault(section, {})
-        if isinstance(table, dict):
-            table[key] = literal(text)
-            sources[f"{section}.{key}"] = name
+        if path[0] == "services":
+            values.setdefault("services", [each.model_dump() for each in Config().services])
+        key = ".".join(path)
+        if path[0] in Config.model_fields and place(values, path, literal(text)):
+            sources[key] = name
+        else:
+            errors.append(ConfigError(name, key, "no such key"))
     return sources
+
+
+def place(inside: Any, path: list[str], value: Any) -> bool:
+    """Set what `path` leads to, a number being a place in a list; False when it leads nowhere."""
+    name, *rest = path
+    key: Any = name
+    if isinstance(inside, list) and name.isdecimal() and int(name) <= len(inside):
+        key = int(name)
+        inside += [{}] if key == len(inside) else []
+    elif not isinstance(inside, dict):
+        return False
+    if not rest:
+        inside[key] = value
+        return True
+    if isinstance(inside, dict):
+        inside.setdefault(key, [] if rest[0].isdecimal() else {})
+    return place(inside[key], rest, value)
 
 
 def literal(text: str) -> Any:
@@ -200,12 +307,90 @@ def literal(text: str) -> Any:
         return text
 
 
-def describe(path: str, sources: Mapping[str, str], error: dict[str, Any]) -> ConfigError:
-    """One validation error as a person reads it."""
-    key = ".".join(str(each) for each in error["loc"])
-    expected = str(error["msg"])
-    if error["type"] == "extra_forbidden":
-        expected = "no such key"
-    elif error["type"] == "missing":
-        expected = "a value; there is no default"
-    return ConfigError(sources.get(key, path), key, expected)
+def source_of(key: str, sources: Mapping[str, str]) -> str | None:
+    """The variable that set `key`, a part of it, or the list that it stands in."""
+    for each, name in sources.items():
+        if each.startswith(key + "."):
+            return name
+    while key:
+        if key in sources:
+            return sources[key]
+        key = key.rpartition(".")[0]
+    return None
+
+
+def sentence(message: str) -> str:
+    """The library's message as what was expected."""
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+# --- what no single key can tell ------------------------------------------------------------------
+
+
+def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Keys that do not fit each other, as (key, expected), whatever else is wrong."""
+    if values.get("services") == []:
+        yield "services", "at least one"
+    names: set[object] = set()
+    contexts: set[object] = set()
+    for where, each in tables(values, "services"):
+        yield from _grants(where, each)
+        unit = UNITS.get(str(each.get("name")))
+        if unit is not None and each.get("unit") in UNITS.values() and each["unit"] != unit:
+            yield f"{where}.unit", f"{unit}: what {each['name']} is counted in"
+        yield from _once(f"{where}.name", each.get("name"), names)
+        given = each.get("contexts")
+        if given == []:
+            yield f"{where}.contexts", "at least one"
+        for label in given if isinstance(given, list) else []:
+            yield from _once(f"{where}.contexts", label, contexts)
+    identities: set[object] = set()
+    for where, each in tables(values, "peers"):
+        yield from _once(f"{where}.identity", str(each.get("identity", where)).lower(), identities)
+    yield from _ports(values)
+
+
+def tables(values: Mapping[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The entries of an array of tables, each with its key."""
+    found = values.get(name)
+    listed = found if isinstance(found, list) else []
+    return [(f"{name}.{i}", each) for i, each in enumerate(listed) if isinstance(each, dict)]
+
+
+def _once(key: str, value: object, seen: set[object]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value in seen:
+        yield key, f"{value!r} once"
+    elif isinstance(value, str):
+        seen.add(value)
+
+
+def _grants(where: str, service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    low, default, high = (
+        service.get(key, 1) for key in ("grant_minimum", "grant_default", "grant_maximum")
+    )
+    if not (type(low) is type(default) is type(high) is int):
+        return
+    if low > high and "grant_maximum" in service:
+        yield f"{where}.grant_minimum", f"grant_maximum ({high}) or less"
+    if low > default and "grant_default" in service:
+        yield f"{where}.grant_default", f"grant_minimum ({low}) or more"
+    if default > high and "grant_maximum" in service:
+        yield f"{where}.grant_default", f"grant_maximum ({high}) or less"
+
+
+def _ports(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Worker i uses each port plus i; 0 takes a free one."""
+
+    def number(section: str, key: str, default: int) -> int:
+        table = values.get(section)
+        found = table.get(key, default) if isinstance(table, dict) else default
+        return found if type(found) is int else default
+
+    count = number("workers", "count", Workers().count)
+    diameter = number("diameter", "port", Diameter().port)
+    ops = number("ops", "port", Ops().port)
+    for section, port in (("diameter", diameter), ("ops", ops)):
+        if 0 < port <= PORT_MAX < port + count - 1:
+            yield f"{section}.port", f"room for {count} workers below {PORT_MAX + 1}"
+    if diameter and ops and abs(diameter - ops) < count:
+        yield "ops.port", f"none of the {count} from {diameter} on, which Diameter uses"

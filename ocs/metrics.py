@@ -22,14 +22,20 @@ from ocs import __version__
 BUCKETS = (
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
+#: What this server may answer (RFC 6733, 7.1; RFC 8506, 9).
 RESULT_CODES = frozenset(
-    (2001, 3001, 3002, 3003, 3004, 3005, 3007, 4010, 4011, 4012, 5001, 5002, 5004, 5005, 5009, 5012,
-     5014, 5030, 5031)
+    (2001, 2002, 3001, 3002, 3003, 3004, 3005, 3007, 3008, 3009, 3010, 4010, 4011, 4012, 5001, 5002,
+     5003, 5004, 5005, 5006, 5007, 5008, 5009, 5010, 5011, 5012, 5014, 5015, 5017, 5030, 5031)
 )  # fmt: skip
 REQUEST_TYPES = ("I", "U", "T", "E")
-MINOR_UNIT_MICROS = 10_000
-#: Peers by name: those of the configuration; a label that is new beyond this is "other".
+APPLICATIONS = ("gy", "ro")
+STORE_OPERATIONS = ("charge", "post", "expire", "put", "balance")
+MICROS = 1_000_000
+#: Series of one family; a combination that is new beyond this counts as "other". Labels are bounded
+#: by their meaning (peers: those of the configuration), so this is the second lock.
 LABELS_AT_MOST = 200
+#: Applications, types and codes of each configured peer.
+REQUEST_LABELS_AT_MOST = 1000
 
 Labels = tuple[str, ...]
 
@@ -59,7 +65,11 @@ class Family:
     """One counter or gauge with labels; unknown combinations beyond the limit count as "other"."""
 
     def __init__(
-        self, name: str, help_text: str, labels: Labels = (), is_gauge: bool = False
+        self,
+        name: str,
+        help_text: str,
+        labels: Labels = (),
+        is_gauge: bool = False,
     ) -> None:
         self.name = name
         self.help = help_text
@@ -67,10 +77,11 @@ class Family:
         self.is_gauge = is_gauge
         self.values: Counter[Labels] = Counter()
         self.divisor = 1
+        self.at_most = LABELS_AT_MOST
 
     def add(self, amount: int, *labels: str) -> None:
         """Add to one series."""
-        if labels not in self.values and len(self.values) >= LABELS_AT_MOST:
+        if labels not in self.values and len(self.values) >= self.at_most:
             labels = ("other",) * len(self.labels)
         self.values[labels] += amount
 
@@ -89,8 +100,9 @@ class Family:
 class Metrics(Collector):
     """What one worker counts."""
 
-    def __init__(self, currency: str = "KZT") -> None:
+    def __init__(self, currency: str = "KZT", decimals: int = 2, peers: Iterable[str] = ()) -> None:
         self._currency = currency
+        self._minor_unit = MICROS // 10**decimals
         self._families: list[Family] = []
         self._ccr_seconds: dict[Labels, Histogram] = {}
         self._store_seconds: dict[Labels, Histogram] = {}
@@ -104,6 +116,7 @@ class Metrics(Collector):
             "result_code",
             "peer",
         )
+        self._requests.at_most = REQUEST_LABELS_AT_MOST
         self._replays = new("ocs_ccr_replays", "CCRs answered from memory", "request_type")
         self._mismatches = new("ocs_idempotency_mismatch", "CCRs with the number of another")
         self._orphans = new("ocs_orphan_usage", "Usage reported for unknown sessions")
@@ -136,11 +149,15 @@ class Metrics(Collector):
         self._store_errors = new("ocs_store_errors", "Store calls failed", "operation", "error")
         self._unknown = new("ocs_store_unknown_outcomes", "Money calls without answer", "operation")
         for kind in REQUEST_TYPES:
-            for application in ("gy", "ro"):
+            for application in APPLICATIONS:
                 self._ccr_seconds[application, kind] = Histogram()
                 for code in (2001, 4012, 5012):
                     self._requests.add(0, application, kind, str(code), "other")
             self._replays.add(0, kind)
+        for operation in STORE_OPERATIONS:
+            self._store_seconds[(operation,)] = Histogram()
+        for peer in peers:
+            self.peer_state(peer, "closed")
 
     def _new(self, name: str, help_text: str, *labels: str, gauge: bool = False) -> Family:
         family = Family(name, help_text, labels, gauge)
@@ -149,7 +166,7 @@ class Metrics(Collector):
 
     def _money(self, name: str, help_text: str, *, gauge: bool = False) -> Family:
         family = self._new(name, help_text, "currency", gauge=gauge)
-        family.divisor = MINOR_UNIT_MICROS
+        family.divisor = self._minor_unit
         family.add(0, self._currency)
         return family
 

@@ -22,6 +22,9 @@ from ocs.model import (
     Subscriber,
 )
 
+#: Longer than any line of ours.
+LINE_MAX = 10_000
+
 out = Console()
 err = Console(stderr=True)
 
@@ -48,6 +51,12 @@ def _json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
+def _show(table: Table) -> None:
+    """A table in full: an amount or a Session-Id must not be cut where the terminal or pipe is narrow."""
+    needed = out.measure(table, options=out.options.update(max_width=LINE_MAX)).maximum
+    Console(width=max(needed, out.width)).print(table)
+
+
 def when(millis: int) -> str:
     """A moment as RFC 3339 in UTC, with milliseconds."""
     moment = datetime.fromtimestamp(millis // 1000, UTC).replace(microsecond=millis % 1000 * 1000)
@@ -65,8 +74,10 @@ def session_text(session_id: bytes) -> str:
 
 
 def session_id(text: str) -> bytes:
-    """The Session-Id that `session_text` showed."""
-    return bytes.fromhex(text[2:]) if text.startswith("0x") else text.encode()
+    """The Session-Id that `session_text` showed; ValueError where it showed no such thing."""
+    if text.startswith("0x"):
+        return bytes.fromhex(text[2:])
+    return text.encode(errors="surrogateescape")  # as the command line gave it
 
 
 def refusal(sentence: str) -> None:
@@ -108,7 +119,7 @@ def _pairs(title: str, rows: dict[str, object]) -> None:
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in rows.items():
         table.add_row(name.replace("_", " "), escape("-" if value is None else str(value)))
-    out.print(table)
+    _show(table)
 
 
 def subscriber(each: Subscriber, amounts: Balance, as_json: bool) -> None:
@@ -134,7 +145,7 @@ def subscribers(found: Sequence[Subscriber], as_json: bool) -> None:
             each.state.value,
             each.account_id,
         )
-    out.print(table)
+    _show(table)
 
 
 def balance(msisdn: str, amounts: Balance, as_json: bool) -> None:
@@ -206,7 +217,7 @@ def statement(entries: Sequence[LedgerEntry], as_json: bool) -> None:
             escape(each.actor),
             escape(each.reason),
         )
-    out.print(table)
+    _show(table)
 
 
 def sessions(found: Sequence[OpenSession], as_json: bool) -> None:
@@ -241,7 +252,7 @@ def sessions(found: Sequence[OpenSession], as_json: bool) -> None:
             format_amount(each.reserved),
             state,
         )
-    out.print(table)
+    _show(table)
 
 
 def nodes(found: Sequence[Node]) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from ocs.abmf.library import Library
-from ocs.app import open_desk, stop_signal
+from ocs.app import end, open_desk, stop_signal
 from ocs.config import Config
 from ocs.demo.play import play
 from ocs.desk import DeskError
@@ -63,8 +63,7 @@ async def store_of(config: Config, initialise: bool) -> AsyncIterator[bool]:
         yield is_new
     finally:
         if keeper is not None:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            await end([keeper])
         if embedded is not None:
             await embedded.stop()
 
@@ -87,7 +86,8 @@ def panel(config: Config, is_new: bool, with_examples: bool) -> Panel:
         f"({diameter.identity})"
     ]
     lines.append(f"Operations http://{ops.listen}:{ops.port}/metrics  /livez  /readyz")
-    store = config.store.url or f"embedded, data under {config.store.data}"
+    # Without what stands before the host: a password is not for the screen.
+    store = config.store.url.rpartition("@")[2] or f"embedded, data under {config.store.data}"
     lines.append(f"Store      {store}{' (new)' if is_new else ''}")
     if config.workers.count > 1:
         lines.append(f"Workers    {config.workers.count}, each on the next port")

@@ -55,11 +55,15 @@ async def play(
         await ggsn.close()
     failed = stage.summary()
     if svg is not None:
-        svg.parent.mkdir(parents=True, exist_ok=True)
-        drawn = console.export_svg(title="ocs demo")
-        # The picture names no host: whoever looks at it has a fixed-width font.
-        svg.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
+        save_picture(console, svg)
     if as_json:
         rows = [asdict(each) | {"met": each.is_met} for each in stage.expectations]
         print(json.dumps({"failed": failed, "expectations": rows}, ensure_ascii=False))
     return 1 if failed else 0
+
+
+def save_picture(console: Console, path: Path) -> None:
+    """What was shown, as an SVG that names no host: whoever looks at it has a fixed-width font."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = console.export_svg(title="ocs demo")
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))

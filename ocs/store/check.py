@@ -11,12 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 EPOCH = "ocs:epoch"
 SCHEMA = 1
 #: Function libraries came with 7.0.
 VERSION_MIN = 7
+
+log = structlog.get_logger()
 
 
 class StoreRefused(Exception):
@@ -36,13 +40,22 @@ class Epoch:
 async def verify(client: Redis, partitions: int, initialise: bool) -> Epoch:
     """The epoch of a store that is fit; StoreRefused otherwise."""
     refuse_unfit(await client.info("server"), await client.info("memory"))
+    if not (await client.info("persistence")).get("aof_enabled"):
+        log.warning("the store keeps no append-only file: what it holds may be lost with it")
     if not await client.exists(EPOCH):
         await _take_into_use(client, partitions, initialise)
-    values = await client.hgetall(EPOCH)
-    epoch = Epoch(*(int(values[name]) for name in (b"partitions", b"origin_state_id", b"created")))
-    if int(values[b"schema"]) != SCHEMA:
+    try:
+        values = await client.hgetall(EPOCH)
+        names = (b"partitions", b"origin_state_id", b"created", b"schema")
+        *fixed, schema = (int(values[name]) for name in names)
+    except (ResponseError, KeyError, ValueError):
         raise StoreRefused(
-            f"the store has schema {int(values[b'schema'])}, this release needs {SCHEMA}: "
+            f"the store's {EPOCH} is not what was written when it was taken into use: restore it"
+        ) from None
+    epoch = Epoch(*fixed)
+    if schema != SCHEMA:
+        raise StoreRefused(
+            f"the store has schema {schema}, this release needs {SCHEMA}: "
             "run the release that wrote it, or migrate"
         )
     if epoch.partitions != partitions:
@@ -65,12 +78,17 @@ async def _take_into_use(client: Redis, partitions: int, initialise: bool) -> No
             "`ocs serve --initialise`; if it held money, restore it first"
         )
     seconds, _ = await client.time()
-    # One field decides who was first, when two servers start at once.
-    if await client.hsetnx(EPOCH, "created", str(seconds)):
-        await client.hset(
-            EPOCH,
-            mapping={"partitions": partitions, "origin_state_id": seconds, "schema": SCHEMA},
-        )
+    fields = {
+        "partitions": partitions,
+        "origin_state_id": seconds,
+        "created": seconds,
+        "schema": SCHEMA,
+    }
+    # In one piece, and the first one stays, when two servers start at once or one is killed here.
+    async with client.pipeline(transaction=True) as pipeline:
+        for name, value in fields.items():
+            pipeline.hsetnx(EPOCH, name, str(value))
+        await pipeline.execute()
 
 
 def refuse_unfit(server: Mapping[str, object], memory: Mapping[str, object]) -> None:

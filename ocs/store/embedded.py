@@ -91,9 +91,12 @@ class EmbeddedStore:
 
     async def start(self) -> None:
         """Attach to the live server of this folder, or start one and wait until it has loaded."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
-        self._take_lock()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+            self._take_lock()
+        except OSError as error:
+            raise StoreFailed(f"{self._folder} cannot be used: {error.strerror}") from None
         if await self._answers():
             log.info("store attached", folder=str(self._folder))
         else:
@@ -105,15 +108,23 @@ class EmbeddedStore:
         """Start the server again whenever it dies; ends by cancellation."""
         while not self._is_stopping:
             if self._process is None and not await self._answers():
-                log.error("store died: starting it again")
-                self._clear_stale()
-                self._process = self._spawn()
-                await self._wait_loaded()
-                log.info("store started again")
+                await self._start_again()
             elif self._process is not None and self._process.poll() is not None:
                 self._process = None
                 continue
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def _start_again(self) -> None:
+        """Start a server that died; when that fails, the next round tries again."""
+        log.error("store died: starting it again")
+        self._clear_stale()
+        try:
+            self._process = self._spawn()
+            await self._wait_loaded()
+        except (StoreFailed, OSError) as error:
+            log.error("store not started", error=str(error))
+        else:
+            log.info("store started again")
 
     async def stop(self) -> None:
         """Stop the server; its file is on disk then. Without the lock it is somebody else's."""
