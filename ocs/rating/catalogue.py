@@ -12,16 +12,18 @@ import csv
 import hashlib
 import io
 import tomllib
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeGuard
 
-from ocs.model import Price, RatingAttributes
+from ocs.model import Price, RatingAttributes, UtcMillis
 from ocs.rating.numbers import SHORT_NUMBER_DIGITS, Numbering
-from ocs.rating.read import PriceReader, Problem, is_table
-from ocs.rating.tariff import Tariff
+from ocs.rating.read import COUNTS, TOTAL, PriceReader, Problem, is_table
+from ocs.rating.tariff import Occasion, Tariff
 
 CURRENCIES = {
     "KZT": (398, 2), "USD": (840, 2), "EUR": (978, 2), "RUB": (643, 2), "GBP": (826, 2),
@@ -32,11 +34,14 @@ CURRENCIES = {
 
 GENERAL, DESTINATIONS = "catalogue.toml", "destinations.csv"
 HEADER = ["prefix", "class", "name"]
-GENERAL_KEYS = ("currency", "numbering", "short_numbers")
+GENERAL_KEYS = ("currency", "home_networks", "free", "numbering", "short_numbers")
 NUMBERING_KEYS = ("country", "trunk", "national_digits", "international")
 #: Longer than any short number, and E.164 has 15 digits with the country code.
 NATIONAL_DIGITS = range(SHORT_NUMBER_DIGITS + 1, 15)
 NO_SHORT_NUMBERS: Mapping[str, str] = MappingProxyType({})
+#: What `free` is where the file does not say.
+ALWAYS_FREE = frozenset({"emergency"})
+NETWORK_DIGITS = (5, 6)  # MCC-MNC (TS 29.061, 16.4.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +92,58 @@ class Catalogue:
     numbering: Numbering
     destinations: Prefixes
     tariffs: dict[str, Tariff]
+    home_networks: frozenset[str] = frozenset()  # MCC-MNC; empty: networks are not told apart
+    free: frozenset[str] = ALWAYS_FREE
+
+    def is_free(self, number: str) -> bool:
+        """Whether calls to this number are free of control: answered whatever the account holds."""
+        return self.destinations.find(number) in self.free
+
+    def is_home(self, network: str) -> bool:
+        """Whether prices at home hold in this network; one that is not known is home."""
+        return not network or not self.home_networks or network in self.home_networks
 
 
-def find_price(
+def find_prices(
     catalogue: Catalogue,
     tariff_id: str,
     attributes: RatingAttributes,
     *,
     fee_is_paid: bool,
     rating_group: int | None,
-) -> Price | None:
-    """The first price of the tariff whose conditions hold, or None."""
+    service_identifiers: tuple[int, ...] = (),
+    at: UtcMillis,
+) -> tuple[Price, ...]:
+    """The first price of the tariff whose conditions hold at a moment; () where there is none.
+
+    Where it counts one direction of data, it and the first that counts the other: input, output.
+    """
     tariff = catalogue.tariffs.get(tariff_id)
     if tariff is None:
-        return None
-    destination = catalogue.destinations.find(attributes.called)
-    for rule in tariff.rules:
-        if rule.matches(attributes, destination, fee_is_paid, rating_group):
-            return rule.price
-    return None
+        return ()
+    occasion = Occasion(
+        attributes,
+        catalogue.destinations.find(attributes.called),
+        catalogue.is_home(attributes.visited_network),
+        fee_is_paid,
+        rating_group,
+        frozenset(service_identifiers),
+        at,
+    )
+    matching = (rule.price for rule in tariff.rules if rule.matches(occasion))
+    first = next(matching, None)
+    if first is None:
+        return ()
+    found: tuple[Price, ...] = (first,)
+    if first.counts != TOTAL:
+        other = (each for each in matching if each.counts not in (TOTAL, first.counts))
+        both = [first, *islice(other, 1)]
+        found = tuple(sorted(both, key=lambda price: COUNTS.index(price.counts)))
+    changes = tariff.changes.get(attributes.service)
+    if changes is None or at >= changes[-1]:
+        return found
+    until = changes[bisect_right(changes, at)]
+    return tuple(replace(each, until=until) for each in found)
 
 
 def load(folder: Path) -> Catalogue:
@@ -124,13 +162,17 @@ def load(folder: Path) -> Catalogue:
     # Where the classes themselves are not known, nothing can be said about their use.
     is_known = len(problems) == before and None not in (given, files.get(DESTINATIONS))
     classes = frozenset(rows.values()) | frozenset(short_numbers.values()) if is_known else None
+    free = _free(general, classes, problems)
+    before = len(problems)
+    home_networks = _home_networks(general, problems)
+    networks = None if given is None or len(problems) > before else home_networks
     tariffs: dict[str, Tariff] = {}
     names = [name for name in files if name not in (GENERAL, DESTINATIONS)]
     for name in names:
         given = _toml(files, name, problems)
         if given is None:
             continue
-        tariff = PriceReader(name, currency.decimals, classes, problems).tariff(given)
+        tariff = PriceReader(name, currency.decimals, classes, problems, networks).tariff(given)
         if tariff is not None and tariff.id in tariffs:
             problems.append(
                 Problem(name, "id", f"an id no other tariff has; {tariff.id!r} is used")
@@ -142,7 +184,7 @@ def load(folder: Path) -> Catalogue:
     if problems:
         raise CatalogueErrors(problems)
     destinations = Prefixes(rows, short_numbers)
-    return Catalogue(version, currency, numbering, destinations, tariffs)
+    return Catalogue(version, currency, numbering, destinations, tariffs, home_networks, free)
 
 
 def _read(folder: Path, problems: list[Problem]) -> tuple[dict[str, str | None], str]:
@@ -234,6 +276,32 @@ def _numbering(general: Mapping[str, object], problems: list[Problem]) -> Number
     if len(problems) > before or type(digits) is not int:
         return home
     return Numbering(str(country), str(trunk), digits, tuple(map(str, abroad)))
+
+
+def _home_networks(general: Mapping[str, object], problems: list[Problem]) -> frozenset[str]:
+    given = general.get("home_networks", [])
+    listed = given if isinstance(given, list) else [None]
+    networks = [each for each in listed if _is_digits(each) and len(each) in NETWORK_DIGITS]
+    if networks != listed:
+        expected = 'a list of MCC-MNC, five or six digits in quotes: ["40102"]'
+        problems.append(Problem(GENERAL, "home_networks", expected))
+    return frozenset(networks)
+
+
+def _free(
+    general: Mapping[str, object], classes: frozenset[str] | None, problems: list[Problem]
+) -> frozenset[str]:
+    """Classes of numbers that are free of control; those given must be classes, where any are known."""
+    if "free" not in general:
+        return ALWAYS_FREE
+    given = general["free"]
+    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        problems.append(Problem(GENERAL, "free", 'a list of names in quotes: ["emergency"]'))
+        return ALWAYS_FREE
+    for unknown in sorted(set(given) - classes) if classes is not None else ():
+        known = ", ".join(sorted(classes or ()))
+        problems.append(Problem(GENERAL, "free", f"a class of numbers ({known}), not {unknown!r}"))
+    return frozenset(given)
 
 
 def _short_numbers(general: Mapping[str, object], problems: list[Problem]) -> dict[str, str]:

@@ -4,13 +4,14 @@ Every error is collected with its key; a tariff with errors is not built.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from math import gcd
 from typing import TypeGuard
 
-from ocs.model import MICROS, Leg, Price, Rounding, RoundingMode, UnitKind
+from ocs.model import MICROS, Leg, Price, Rounding, RoundingMode, UnitKind, UtcMillis
 from ocs.rating.price import MAX_UNITS
-from ocs.rating.tariff import PriceRule, Tariff
+from ocs.rating.tariff import ANY, HOME, VISITED, PriceRule, Tariff, changes_of
 
 UNITS = {
     UnitKind.SECONDS: {"s": 1, "min": 60, "h": 3600},
@@ -19,22 +20,37 @@ UNITS = {
 }
 SERVICE_UNITS = {
     "voice": UnitKind.SECONDS,
+    "video": UnitKind.SECONDS,
     "data": UnitKind.OCTETS,
     "sms": UnitKind.EVENTS,
     "mms": UnitKind.EVENTS,
+    "vas": UnitKind.EVENTS,
 }
 TARIFF_KEYS = ("id", "name", "prices")
 PRICE_KEYS = (
     "service", "price", "per", "step", "maximum", "setup", "stretches", "destinations",
-    "rating_groups", "fee", "direction", "rounding", "quantum",
+    "rating_groups", "service_identifiers", "message_classes", "fee", "direction", "networks",
+    "from", "to", "counts", "rounding", "quantum",
 )  # fmt: skip
 STRETCH_KEYS = ("until", "price")
 FEES = {"paid": True, "unpaid": False}
+DIRECTIONS = ("originating", "terminating")
+NETWORKS = (HOME, VISITED, ANY)
+TOTAL = "total"
+COUNTS = (TOTAL, "input", "output")
+#: Class-Identifier (TS 32.299, AVP 1214), each at its value.
+MESSAGE_CLASSES = ("personal", "advertisement", "informational", "auto")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Digits before the decimal point. The store doubles a cost when it rounds, and stays exact so.
 AMOUNT_DIGITS = 9
-RATING_GROUPS = range(2**32)  # Unsigned32 (RFC 8506, 8.29)
+#: Unsigned32: Rating-Group and Service-Identifier (RFC 8506, 8.29 and 8.28).
+IDENTIFIERS = range(2**32)
 #: Doubles are exact below this; the store multiplies a remainder below the denominator by the price.
 EXACT_BELOW = 2**53
+
+
+def _listed(numbers: frozenset[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +68,23 @@ def is_table(value: object) -> TypeGuard[Mapping[str, object]]:
 
 
 class PriceReader:
-    """Reads one file; problems go to the list it was given. `classes` is None where none are known."""
+    """Reads one file; problems go to the list it was given.
+
+    `classes` of numbers and `home_networks` are None where they could not be read themselves.
+    """
 
     def __init__(
-        self, file: str, decimals: int, classes: frozenset[str] | None, problems: list[Problem]
+        self,
+        file: str,
+        decimals: int,
+        classes: frozenset[str] | None,
+        problems: list[Problem],
+        home_networks: frozenset[str] | None = frozenset(),
     ) -> None:
         self._file = file
         self._minor_unit = MICROS // 10**decimals
         self._classes = classes
+        self._home_networks = home_networks
         self._problems = problems
 
     def _problem(self, key: str, expected: str) -> None:
@@ -83,9 +108,25 @@ class PriceReader:
                 rule = self._rule(f"prices[{number}]", each, str(identifier))
                 if rule is not None:
                     rules.append(rule)
+        if len(self._problems) == before:
+            self._directions_of_data(rules)
         if len(self._problems) > before:
             return None
-        return Tariff(str(identifier), str(name), tuple(rules))
+        return Tariff(str(identifier), str(name), tuple(rules), changes_of(rules))
+
+    def _directions_of_data(self, rules: list[PriceRule]) -> None:
+        """Whoever prices one direction prices the other too, or its octets would be lost."""
+        for number, rule in enumerate(rules, 1):
+            counts = rule.price.counts
+            if counts != TOTAL and not any(
+                each.price.counts not in (TOTAL, counts) and replace(each, price=rule.price) == rule
+                for each in rules
+            ):
+                other = COUNTS[3 - COUNTS.index(counts)]
+                self._problem(
+                    f"prices[{number}].counts",
+                    f'a price with the same conditions that counts "{other}", be it "0"',
+                )
 
     def _known(self, where: str, given: Mapping[str, object], keys: tuple[str, ...]) -> None:
         for unknown in sorted(given.keys() - set(keys)):
@@ -102,24 +143,85 @@ class PriceReader:
             self._problem(f"{key}.service", f"one of {', '.join(SERVICE_UNITS)}")
             return None
         destinations = self._destinations(f"{key}.destinations", given.get("destinations", []))
-        groups = given.get("rating_groups", [])
-        if not isinstance(groups, list) or not all(
-            type(each) is int and each in RATING_GROUPS for each in groups
-        ):
-            self._problem(f"{key}.rating_groups", "a list of whole numbers from 0 to 4294967295")
-            groups = []
-        fee = str(given.get("fee", ""))
-        if "fee" in given and fee not in FEES:
-            self._problem(f"{key}.fee", '"paid" or "unpaid"')
-        direction = str(given.get("direction", ""))
-        if "direction" in given and direction not in ("originating", "terminating"):
-            self._problem(f"{key}.direction", '"originating" or "terminating"')
-        conditions = [direction, ", ".join(sorted(destinations)), f"fee {fee}" if fee else ""]
+        groups = self._identifiers(key, given, "rating_groups")
+        identifiers = self._identifiers(key, given, "service_identifiers")
+        messages = self._message_classes(key, given, service)
+        fee = self._word(key, given, "fee", tuple(FEES))
+        direction = self._word(key, given, "direction", DIRECTIONS)
+        networks = self._networks(key, given)
+        begins, ends = self._moment(key, given, "from"), self._moment(key, given, "to")
+        if begins is not None and ends is not None and ends <= begins:
+            self._problem(f"{key}.to", "a moment behind from")
+        counts = self._word(key, given, "counts", COUNTS) or TOTAL
+        if "counts" in given and service != "data":
+            self._problem(f"{key}.counts", 'only with service = "data"')
+        conditions = [
+            direction,
+            ", ".join(sorted(destinations)),
+            f"fee {fee}" if fee else "",
+            f"group {_listed(groups)}" if groups else "",
+            f"service {_listed(identifiers)}" if identifiers else "",
+            ", ".join(MESSAGE_CLASSES[each] for each in sorted(messages)),
+            networks if networks == VISITED else "",
+            counts if counts != TOTAL else "",
+        ]
         name = " ".join(filter(None, [tariff, service, *conditions]))
         price = self._price(key, given, unit, name)
         if price is None:
             return None
-        return PriceRule(service, price, destinations, frozenset(groups), FEES.get(fee), direction)
+        return PriceRule(
+            service, replace(price, counts=counts), destinations, groups, FEES.get(fee), direction,
+            identifiers, messages, networks, begins, ends,
+        )  # fmt: skip
+
+    def _word(
+        self, key: str, given: Mapping[str, object], name: str, words: tuple[str, ...]
+    ) -> str:
+        """One of the words, "" where it is left out or wrong."""
+        word = given.get(name)
+        if name in given and word not in words:
+            *quoted, last = (f'"{each}"' for each in words)
+            self._problem(f"{key}.{name}", f"{', '.join(quoted)} or {last}")
+            return ""
+        return str(word or "")
+
+    def _identifiers(self, key: str, given: Mapping[str, object], name: str) -> frozenset[int]:
+        listed = given.get(name, [])
+        if not isinstance(listed, list) or not all(
+            type(each) is int and each in IDENTIFIERS for each in listed
+        ):
+            self._problem(f"{key}.{name}", "a list of whole numbers from 0 to 4294967295")
+            return frozenset()
+        return frozenset(listed)
+
+    def _message_classes(
+        self, key: str, given: Mapping[str, object], service: str
+    ) -> frozenset[int]:
+        listed = given.get("message_classes", [])
+        if not isinstance(listed, list) or not all(each in MESSAGE_CLASSES for each in listed):
+            known = ", ".join(MESSAGE_CLASSES)
+            self._problem(f"{key}.message_classes", f"a list of names in quotes ({known})")
+            return frozenset()
+        if "message_classes" in given and service != "mms":
+            self._problem(f"{key}.message_classes", 'only with service = "mms"')
+        return frozenset(map(MESSAGE_CLASSES.index, listed))
+
+    def _networks(self, key: str, given: Mapping[str, object]) -> str:
+        """Home prices are not valid abroad unless they say so."""
+        networks = self._word(key, given, "networks", NETWORKS)
+        if networks in (HOME, VISITED) and self._home_networks == frozenset():
+            self._problem(f"{key}.networks", "home_networks in catalogue.toml, to tell them apart")
+        return networks or (HOME if self._home_networks else ANY)
+
+    def _moment(self, key: str, given: Mapping[str, object], name: str) -> UtcMillis | None:
+        moment = given.get(name)
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            return UtcMillis((moment - EPOCH) // timedelta(milliseconds=1))
+        if name in given:
+            self._problem(
+                f"{key}.{name}", "a moment with its zone, not in quotes: 2016-07-01T00:00:00+06:00"
+            )
+        return None
 
     def _destinations(self, key: str, given: object) -> frozenset[str]:
         if not isinstance(given, list) or not all(isinstance(each, str) for each in given):

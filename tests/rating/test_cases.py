@@ -1,11 +1,13 @@
 """The example catalogue against its published tariffs, and worked figures of others.
 
 The figures stand in data/, with the expected cost last. Case names are those of the published tariffs:
-S1 Kcell "Conversations", S2 "Social", S6 activ "Time to Talk", S7 its packages, the rest elsewhere.
+S1 Kcell "Conversations", S2 "Social", S3 corporate, S6 activ "Time to Talk", S7 its packages, S13
+Beeline "KTZ 1500", the rest elsewhere.
 """
 
 import csv
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocs.amounts import parse_amount
-from ocs.model import Price, RatingAttributes
-from ocs.rating.catalogue import Catalogue, find_price, load
+from ocs.model import Price, RatingAttributes, UtcMillis
+from ocs.rating.catalogue import find_prices, load
 from ocs.rating.price import affordable, cost
 from ocs.rating.read import PriceReader, Problem
 
 DATA = Path(__file__).parent / "data"
 CATALOGUE = Path(__file__).parents[2] / "config" / "catalogue"
 EXAMPLE = load(CATALOGUE)
+NOW = UtcMillis(1_467_309_600_000)
 
 Row = dict[str, str]
 
@@ -37,11 +40,22 @@ def name_of(row: Row) -> str:
     return f"{row['tariff']}: {row['case']}"
 
 
-def find(row: Row, catalogue: Catalogue = EXAMPLE) -> Price | None:
-    """The price of a line, as a session finds it."""
-    attributes = RatingAttributes(row["service"], "77010000001", row["called"])
-    is_paid = {"paid": True, "unpaid": False}[row["fee"]]
-    return find_price(catalogue, row["tariff"], attributes, fee_is_paid=is_paid, rating_group=None)
+def find(row: Row) -> Price | None:
+    """The price of a line, as a session finds it; the example prices no directions apart."""
+    network, group, identifier = (row.get(each) for each in ("network", "group", "identifier"))
+    prices = find_prices(
+        EXAMPLE,
+        row["tariff"],
+        RatingAttributes(
+            row["service"], "77010000001", row["called"], visited_network=network or ""
+        ),
+        fee_is_paid={"paid": True, "unpaid": False}[row["fee"]],
+        rating_group=int(group) if group else None,
+        service_identifiers=(int(identifier),) if identifier else (),
+        at=NOW,
+    )
+    assert len(prices) <= 1
+    return prices[0] if prices else None
 
 
 def price_of(row: Row) -> Price:
@@ -71,6 +85,7 @@ def published() -> list[tuple[str, Price, list[tuple[int, int]], list[tuple[int,
 
 
 COSTS, CUTS, PUBLISHED = rows("costs.csv"), rows("cuts.csv"), published()
+CONDITIONS = rows("conditions.csv")
 ALL_COSTS = [(price_of(row), int(row["units"]), micros(row["cost"])) for row in COSTS]
 ALL_COSTS += [(price, *figure) for _, price, costs, _ in PUBLISHED for figure in costs]
 ALL_CUTS = [
@@ -91,7 +106,13 @@ def test_without_a_published_price_there_is_none(row: Row) -> None:
 @pytest.mark.parametrize("tariff", ["conversations", "social", "time-to-talk"])
 @pytest.mark.parametrize(
     ("service", "called"),
-    [("voice", "79161234567"), ("voice", "4930123456"), ("voice", "3030"), ("mms", "77051234567")],
+    [
+        ("voice", "79161234567"),
+        ("voice", "4930123456"),
+        ("voice", "3030"),
+        ("mms", "77051234567"),
+        ("video", "77051234567"),
+    ],
 )
 def test_no_tariff_prices_calls_abroad_content_or_pictures_to_others(
     tariff: str, service: str, called: str
@@ -102,12 +123,28 @@ def test_no_tariff_prices_calls_abroad_content_or_pictures_to_others(
         assert find(row) is None
 
 
+@pytest.mark.parametrize(
+    "row", [each for each in CONDITIONS if each["cost"] == "refused"], ids=name_of
+)
+def test_a_price_of_other_conditions_does_not_serve(row: Row) -> None:
+    """A visited network, a rating group or a service without a price of its own: 5031."""
+    assert find(row) is None
+
+
 # --- costs ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("row", COSTS, ids=name_of)
 def test_cost_in_one_piece(row: Row) -> None:
     """A published example costs what was published."""
+    assert cost(price_of(row), int(row["units"])) == micros(row["cost"])
+
+
+@pytest.mark.parametrize(
+    "row", [each for each in CONDITIONS if each["cost"] != "refused"], ids=name_of
+)
+def test_cost_by_network_rating_group_and_service(row: Row) -> None:
+    """The same usage costs what its conditions say."""
     assert cost(price_of(row), int(row["units"])) == micros(row["cost"])
 
 
@@ -199,6 +236,7 @@ def test_cut_does_not_depend_on_grants(
 def test_destination_classes(number: str, kind: str) -> None:
     """Kazakhstan's mobile codes by operator, landlines from 710 to 729, Russia in the same country code."""
     assert EXAMPLE.destinations.find(number) == kind
+    assert EXAMPLE.is_free(number) is (kind == "emergency")
 
 
 @pytest.mark.parametrize("tariff", ["conversations", "social", "time-to-talk"])
@@ -208,16 +246,38 @@ def test_emergency_and_incoming_calls_are_free_at_balance_0(tariff: str) -> None
     incoming = RatingAttributes("voice", called="77010000001", is_originating=False)
     message = RatingAttributes("sms", called="77010000001", is_originating=False)
     for attributes in (outgoing, incoming, message):
-        price = find_price(EXAMPLE, tariff, attributes, fee_is_paid=False, rating_group=None)
-        assert price is not None
+        (price,) = find_prices(
+            EXAMPLE, tariff, attributes, fee_is_paid=False, rating_group=None, at=NOW
+        )
         assert affordable(price, 0, 10_000) == 10_000
+
+
+def test_an_incoming_call_is_free_at_home_only() -> None:
+    """Abroad it has no published price."""
+    incoming = RatingAttributes("voice", called="77010000001", is_originating=False)
+    abroad = replace(incoming, visited_network="25001")
+    for attributes, expected in ((incoming, 1), (abroad, 0)):
+        prices = find_prices(
+            EXAMPLE, "conversations", attributes, fee_is_paid=True, rating_group=None, at=NOW
+        )
+        assert len(prices) == expected
+
+
+def test_named_applications_go_on_at_balance_0_and_other_data_does_not() -> None:
+    """Each rating group of one session by its own price; an event is paid whole or not at all."""
+    found = {each["case"]: price_of(each) for each in CONDITIONS if each["cost"] != "refused"}
+    assert affordable(found["named applications"], 0, 10**9) == 10**9
+    assert affordable(found["other data"], 0, 10**9) == 0
+    transfer = found["a transfer to another subscriber"]
+    assert affordable(transfer, micros("29.99"), 1) == 0
+    assert affordable(transfer, micros("30.00"), 1) == 1
 
 
 def test_a_call_is_never_granted_more_than_thirty_minutes() -> None:
     """The published limit of a call holds in every tariff, however much money there is."""
     for tariff in EXAMPLE.tariffs.values():
         for rule in tariff.rules:
-            if rule.service == "voice" and rule.destinations - {"emergency"}:
+            if rule.service in ("voice", "video") and rule.destinations - {"emergency"}:
                 assert affordable(rule.price, 10**15, 10_000) == 1800, rule.price.name
 
 

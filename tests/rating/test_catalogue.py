@@ -3,21 +3,21 @@
 import datetime
 import json
 import random
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ocs.model import RatingAttributes
+from ocs.model import Price, RatingAttributes, UtcMillis
 from ocs.rating.catalogue import (
     CURRENCIES,
     Catalogue,
     CatalogueErrors,
     Currency,
     Prefixes,
-    find_price,
+    find_prices,
     load,
 )
 from ocs.rating.numbers import Numbering
@@ -63,6 +63,16 @@ service = "data"
 price = "0.24"
 per = "1 MB"
 """
+ROAMING = (
+    TARIFF
+    + """
+[[prices]]
+service = "data"
+networks = "visited"
+price = "5.00"
+per = "1 MB"
+"""
+)
 #: The same with another id.
 OTHER = TARIFF.replace('"basic"', '"other"')
 
@@ -107,7 +117,33 @@ def errors(folder: Path) -> list[Problem]:
          "destinations.csv", "-", "text in UTF-8; byte 31 is not"),
         # catalogue.toml
         ({"catalogue.toml": GENERAL.replace("currency", "curency")}, "catalogue.toml", "curency",
-         "no such key; known are currency, numbering, short_numbers"),
+         "no such key; known are currency, home_networks, free, numbering, short_numbers"),
+        ({"catalogue.toml": "home_networks = '26201'\n" + GENERAL}, "catalogue.toml",
+         "home_networks", 'a list of MCC-MNC, five or six digits in quotes: ["40102"]'),
+        ({"catalogue.toml": "home_networks = [26201]\n" + GENERAL}, "catalogue.toml",
+         "home_networks", "five or six digits in quotes"),
+        ({"catalogue.toml": "home_networks = ['26201', '2620']\n" + GENERAL}, "catalogue.toml",
+         "home_networks", "five or six digits in quotes"),
+        ({"catalogue.toml": "home_networks = ['2620101']\n" + GENERAL}, "catalogue.toml",
+         "home_networks", "five or six digits in quotes"),
+        ({"catalogue.toml": "home_networks = ['262-01']\n" + GENERAL}, "catalogue.toml",
+         "home_networks", "five or six digits in quotes"),
+        # Whether a tariff may speak of networks is not known then: one mistake, one error.
+        ({"catalogue.toml": "home_networks = 1\n" + GENERAL, "basic.toml": ROAMING},
+         "catalogue.toml", "home_networks", "a list of MCC-MNC"),
+        ({"basic.toml": ROAMING}, "basic.toml", "prices[6].networks",
+         "home_networks in catalogue.toml"),
+        ({"catalogue.toml": "free = 'free'\n" + GENERAL}, "catalogue.toml", "free",
+         'a list of names in quotes: ["emergency"]'),
+        ({"catalogue.toml": "free = [112]\n" + GENERAL}, "catalogue.toml", "free",
+         "a list of names in quotes"),
+        ({"catalogue.toml": "free = ['']\n" + GENERAL}, "catalogue.toml", "free",
+         "a list of names in quotes"),
+        ({"catalogue.toml": "free = ['free', 'gratis']\n" + GENERAL}, "catalogue.toml", "free",
+         "a class of numbers (abroad, free, mobile, national), not 'gratis'"),
+        # Nor can a class be judged by a table that could not be read.
+        ({"catalogue.toml": "free = ['gratis']\n" + GENERAL, "destinations.csv": None},
+         "destinations.csv", "-", "the file to be there"),
         ({"catalogue.toml": GENERAL.replace("EUR", "XXX")}, "catalogue.toml", "currency",
          "a currency known here: CNY, EUR, "),
         ({"catalogue.toml": GENERAL.replace('"EUR"', "[978]")}, "catalogue.toml", "currency",
@@ -251,11 +287,15 @@ def test_every_mistake_of_every_file_in_one_run(tmp_path: Path) -> None:
 
 # --- whatever stands in the files, only CatalogueErrors may come ------------------------------------
 
+ZONES = [
+    datetime.UTC, *(datetime.timezone(datetime.timedelta(hours=hours)) for hours in (6, 14, -12)),
+]  # fmt: skip
 scalars = st.one_of(
     st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=8),
-    st.dates(), st.datetimes(), st.times(),
+    st.dates(), st.datetimes(), st.times(), st.datetimes(timezones=st.sampled_from(ZONES)),
     st.sampled_from(["", "voice", "data", "paid", "0", "9" * 30, "1 min", "1 MB", "1 KB", "up",
-                     "0.000001", "999999999.999999", "49", "00", "112", "mobile", "terminating"]),
+                     "0.000001", "999999999.999999", "49", "00", "112", "mobile", "terminating",
+                     "input", "visited", "auto", "emergency", "26201"]),
 )  # fmt: skip
 values = st.recursive(
     scalars,
@@ -265,11 +305,14 @@ values = st.recursive(
     ),
     max_leaves=5,
 )
-general_keys = st.sampled_from(["currency", "numbering", "short_numbers", "x"])
+general_keys = st.sampled_from(
+    ["currency", "home_networks", "free", "numbering", "short_numbers", "x"]
+)
 numbering_keys = st.sampled_from(["country", "trunk", "national_digits", "international", "x"])
 price_keys = st.sampled_from(
     ["service", "price", "per", "step", "maximum", "setup", "stretches", "destinations",
-     "rating_groups", "fee", "direction", "rounding", "quantum", "x"]
+     "rating_groups", "fee", "direction", "rounding", "quantum", "service_identifiers",
+     "message_classes", "networks", "from", "to", "counts", "x"]
 )  # fmt: skip
 sound_price = st.sampled_from(
     [
@@ -386,6 +429,8 @@ def test_what_may_be_left_out(tmp_path: Path) -> None:
     assert catalogue.currency == Currency("KZT", 398, 2)
     assert catalogue.numbering == Numbering("7", "8", 10, ("00", "810"))
     assert catalogue.destinations.find("112") == ""
+    assert catalogue.free == {"emergency"}
+    assert not catalogue.home_networks
 
 
 @pytest.mark.parametrize("name", sorted(CURRENCIES))
@@ -478,14 +523,16 @@ def test_a_short_number_is_never_read_as_a_prefix() -> None:
 
 def found(catalogue: Catalogue, attributes: RatingAttributes, **other: object) -> str | None:
     """The name of the price that applies."""
-    price = find_price(
+    prices = find_prices(
         catalogue,
         str(other.get("tariff", "basic")),
         attributes,
         fee_is_paid=other.get("fee_is_paid") is True,
         rating_group=int(str(other["group"])) if "group" in other else None,
+        at=UtcMillis(0),
     )
-    return None if price is None else price.name
+    assert len(prices) <= 1
+    return prices[0].name if prices else None
 
 
 def test_no_price(tmp_path: Path) -> None:
@@ -513,6 +560,182 @@ def test_the_first_price_whose_conditions_hold(tmp_path: Path) -> None:
         catalogue.tariffs["basic"].rules[4].price,
     )
     for group, expected in ((10, narrow), (11, wide), (None, wide)):
-        assert find_price(
-            catalogue, "basic", data, fee_is_paid=False, rating_group=group
-        ) is expected  # fmt: skip
+        (price,) = find_prices(
+            catalogue, "basic", data, fee_is_paid=False, rating_group=group, at=UtcMillis(0)
+        )
+        assert price is expected
+
+
+# --- numbers free of control, home networks -------------------------------------------------------------
+
+
+def test_numbers_free_of_control(tmp_path: Path) -> None:
+    """Those of the listed classes, whole short numbers or by prefix; no number is never free."""
+    general = "free = ['free', 'abroad']\n" + GENERAL
+    catalogue = load(write(tmp_path, {"catalogue.toml": general}))
+    numbers = ["112", "110", "12125551234", "113", "4915123456789", "4491234567", "", "1121121"]
+    assert [catalogue.is_free(each) for each in numbers] == [
+        True, True, True, False, False, False, False, True,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("", True), ("free = ['emergency']\n", True), ("free = []\n", False)]
+)
+def test_emergency_is_free_of_control_unless_the_file_says_otherwise(
+    tmp_path: Path, line: str, expected: bool
+) -> None:
+    """Left out, the class "emergency" where there is one; an empty list is none at all."""
+    general = line + GENERAL + "emergency = ['999']\n"
+    catalogue = load(write(tmp_path, {"catalogue.toml": general}))
+    assert catalogue.is_free("999") is expected
+    assert not catalogue.is_free("112")  # of another class here
+
+
+def test_home_networks(tmp_path: Path) -> None:
+    """Whole MCC-MNC, of five or six digits; a network that is not known is home."""
+    general = "home_networks = ['26201', '310410']\n" + GENERAL
+    catalogue = load(write(tmp_path, {"catalogue.toml": general, "basic.toml": ROAMING}))
+    networks = ["26201", "310410", "", "26202", "262010", "31041"]
+    assert [catalogue.is_home(each) for each in networks] == [True] * 3 + [False] * 3
+    data, abroad = RatingAttributes("data"), RatingAttributes("data", visited_network="26202")
+    assert found(catalogue, data) == "basic data"
+    assert found(catalogue, abroad) == "basic data visited"
+    call = RatingAttributes("voice", called="4915123456789", visited_network="26202")
+    assert found(catalogue, call) is None
+
+
+def test_without_home_networks_every_network_is_home(tmp_path: Path) -> None:
+    """Nothing tells them apart."""
+    catalogue = load(write(tmp_path, {}))
+    assert catalogue.is_home("26202")
+    assert found(catalogue, RatingAttributes("data", visited_network="26202")) == "basic data"
+
+
+# --- moments and directions -----------------------------------------------------------------------------
+
+#: Cheaper calls from 1,000 to 2,000 s of the epoch, services told apart, data by direction in group 10.
+WIDE = """
+id = "wide"
+[[prices]]
+service = "voice"
+from = 1970-01-01T00:16:40Z
+to = 1970-01-01T00:33:20Z
+price = "0.05"
+per = "1 min"
+[[prices]]
+service = "voice"
+price = "0.09"
+per = "1 min"
+[[prices]]
+service = "vas"
+service_identifiers = [1]
+to = 1970-01-01T00:33:20Z
+price = "0.99"
+per = "1 event"
+[[prices]]
+service = "data"
+rating_groups = [10]
+counts = "output"
+price = "0.24"
+per = "1 MB"
+[[prices]]
+service = "data"
+price = "0.50"
+per = "1 MB"
+[[prices]]
+service = "data"
+rating_groups = [10]
+counts = "input"
+price = "0.12"
+per = "1 MB"
+"""
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Catalogue:
+    """The tariff of moments and directions."""
+    return load(write(tmp_path, {"wide.toml": WIDE}))
+
+
+def prices_at(
+    catalogue: Catalogue, service: str, at: int, group: int | None = None, *identifiers: int
+) -> tuple[Price, ...]:
+    """What applies at a moment."""
+    return find_prices(
+        catalogue, "wide", RatingAttributes(service), fee_is_paid=False, rating_group=group,
+        service_identifiers=identifiers, at=UtcMillis(at),
+    )  # fmt: skip
+
+
+def test_nothing_applies(wide: Catalogue) -> None:
+    """An unknown tariff, a service without prices, a service not named, a price that has ended."""
+    call = RatingAttributes("voice")
+    assert find_prices(wide, "?", call, fee_is_paid=True, rating_group=None, at=UtcMillis(0)) == ()
+    assert prices_at(wide, "sms", 0) == ()
+    assert prices_at(wide, "vas", 0) == ()
+    assert prices_at(wide, "vas", 0, None, 1, 2) == ()
+    assert prices_at(wide, "vas", 2_000_000, None, 1) == ()
+
+
+@pytest.mark.parametrize(
+    ("at", "amount", "until"),
+    [
+        (-1, "0.09", 1_000_000),
+        (999_999, "0.09", 1_000_000),
+        (1_000_000, "0.05", 2_000_000),
+        (1_999_999, "0.05", 2_000_000),
+        (2_000_000, "0.09", None),
+        (9_000_000, "0.09", None),
+    ],
+)
+def test_until_when_a_price_holds(wide: Catalogue, at: int, amount: str, until: int | None) -> None:
+    """The next moment at which a price of the service begins or ends; the moment itself is past.
+
+    A report may come hours late: what is asked for is the price of its own time.
+    """
+    (price,) = prices_at(wide, "voice", at)
+    assert cost(price, 60) == {"0.05": 50_000, "0.09": 90_000}[amount]
+    assert price.until == until
+
+
+def test_moments_of_one_service_are_none_of_another(wide: Catalogue) -> None:
+    """Data has no such moments: its prices are those that were loaded, nothing is made anew."""
+    (price,) = prices_at(wide, "data", 0)
+    assert price is wide.tariffs["wide"].rules[4].price
+    assert price.until is None
+    (event,) = prices_at(wide, "vas", 0, None, 1)
+    assert event.until == 2_000_000
+
+
+def test_directions_apart(wide: Catalogue) -> None:
+    """Input first, whichever stands first in the file; what is counted as a whole lies between."""
+    sent, received = prices_at(wide, "data", 0, 10)
+    assert (sent.counts, received.counts) == ("input", "output")
+    assert (cost(sent, 2**20), cost(received, 2**20)) == (120_000, 240_000)
+    (whole,) = prices_at(wide, "data", 0, 11)
+    assert (whole.counts, cost(whole, 2**20)) == ("total", 500_000)
+
+
+def test_message_classes(tmp_path: Path) -> None:
+    """Class-Identifier decides; a message that does not say is of none."""
+    tariff = (
+        TARIFF
+        + """
+[[prices]]
+service = "mms"
+message_classes = ["advertisement", "auto"]
+price = "0"
+per = "1 message"
+[[prices]]
+service = "mms"
+message_classes = ["personal"]
+price = "0.39"
+per = "1 message"
+"""
+    )
+    catalogue = load(write(tmp_path, {"basic.toml": tariff}))
+    message = RatingAttributes("mms")
+    free, paid = "basic mms advertisement, auto", "basic mms personal"
+    for known, expected in ((0, paid), (1, free), (2, None), (3, free), (None, None)):
+        assert found(catalogue, replace(message, message_class=known)) == expected

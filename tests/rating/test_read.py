@@ -1,5 +1,6 @@
 """Tariff files: what is refused, with key and expectation, and what prices become."""
 
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
 
 import pytest
@@ -14,16 +15,23 @@ from ocs.rating.tariff import Tariff
 CLASSES = frozenset({"on-net", "off-net"})
 CALL: dict[str, object] = {"service": "voice", "price": "6.00", "per": "1 min", "step": "1 s"}
 DATA: dict[str, object] = {"service": "data", "price": "1.00", "per": "1 MB"}
+MMS: dict[str, object] = {"service": "mms", "price": "7.00", "per": "1 message"}
+HOME = frozenset({"40102"})
+JULY, AUGUST = datetime(2016, 7, 1, tzinfo=UTC), datetime(2016, 8, 1, tzinfo=UTC)
 UNTIL_2_MIN: dict[str, object] = {"until": "2 min", "price": "6.00"}
 FREE: dict[str, object] = {"price": "0"}
 
 
 def read(
-    given: dict[str, object], classes: frozenset[str] | None = CLASSES, decimals: int = 2
+    given: dict[str, object],
+    classes: frozenset[str] | None = CLASSES,
+    decimals: int = 2,
+    home_networks: frozenset[str] | None = HOME,
 ) -> tuple[Tariff | None, list[Problem]]:
     """A tariff read from the tables of its file, and what is wrong with it."""
     problems: list[Problem] = []
-    return PriceReader("x.toml", decimals, classes, problems).tariff(given), problems
+    reader = PriceReader("x.toml", decimals, classes, problems, home_networks)
+    return reader.tariff(given), problems
 
 
 def read_price(price: object) -> tuple[Tariff | None, list[tuple[str, str]]]:
@@ -71,7 +79,7 @@ def test_mistakes_in_a_tariff(given: dict[str, object], keys: list[str]) -> None
     ("price", "key", "expected"),
     [
         ({**CALL, "prise": "1"}, "prise", "no such key; known are service, price, per"),
-        ({**CALL, "service": "video"}, "service", "one of voice, data, sms, mms"),
+        ({**CALL, "service": "radio"}, "service", "one of voice, video, data, sms, mms, vas"),
         ({**CALL, "service": ["voice"]}, "service", "one of voice"),
         (without(CALL, "service"), "service", "one of voice"),
         (without(CALL, "price"), "price", "an amount in quotes"),
@@ -117,6 +125,34 @@ def test_mistakes_in_a_tariff(given: dict[str, object], keys: list[str]) -> None
         ({**CALL, "rating_groups": [True]}, "rating_groups", "a list of whole numbers"),
         ({**CALL, "rating_groups": [-1]}, "rating_groups", "from 0 to 4294967295"),
         ({**CALL, "rating_groups": [2**32]}, "rating_groups", "from 0 to 4294967295"),
+        ({**CALL, "service_identifiers": 1}, "service_identifiers", "a list of whole numbers"),
+        ({**CALL, "service_identifiers": [True]}, "service_identifiers", "a list of whole numbers"),
+        ({**CALL, "service_identifiers": [2**32]}, "service_identifiers", "from 0 to 4294967295"),
+        ({**MMS, "message_classes": "auto"}, "message_classes", "a list of names in quotes"),
+        ({**MMS, "message_classes": ["Auto"]}, "message_classes",
+         "(personal, advertisement, informational, auto)"),
+        ({**MMS, "message_classes": [3]}, "message_classes", "a list of names in quotes"),
+        ({**MMS, "message_classes": [["auto"]]}, "message_classes", "a list of names in quotes"),
+        ({**CALL, "message_classes": ["auto"]}, "message_classes", 'only with service = "mms"'),
+        ({**MMS, "service": "sms", "message_classes": []}, "message_classes",
+         'only with service = "mms"'),
+        ({**CALL, "networks": "abroad"}, "networks", '"home", "visited" or "any"'),
+        ({**CALL, "networks": ["home"]}, "networks", '"home", "visited" or "any"'),
+        ({**CALL, "networks": ""}, "networks", '"home", "visited" or "any"'),
+        ({**CALL, "from": "2016-07-01T00:00:00+06:00"}, "from", "a moment with its zone, not in"),
+        ({**CALL, "from": datetime(2016, 7, 1)}, "from", "a moment with its zone"),  # noqa: DTZ001  the zone is missing on purpose
+        ({**CALL, "from": date(2016, 7, 1)}, "from", "a moment with its zone"),
+        ({**CALL, "to": time(9, 0)}, "to", "a moment with its zone"),
+        ({**CALL, "to": 1467309600000}, "to", "a moment with its zone"),
+        ({**CALL, "from": AUGUST, "to": JULY}, "to", "a moment behind from"),
+        ({**CALL, "from": JULY, "to": JULY}, "to", "a moment behind from"),
+        ({**DATA, "counts": "uplink"}, "counts", '"total", "input" or "output"'),
+        ({**DATA, "counts": ["input"]}, "counts", '"total", "input" or "output"'),
+        ({**CALL, "counts": "input"}, "counts", 'only with service = "data"'),
+        ({**CALL, "counts": "total"}, "counts", 'only with service = "data"'),
+        ({**DATA, "counts": "input"}, "counts",
+         'a price with the same conditions that counts "output", be it "0"'),
+        ({**DATA, "counts": "output"}, "counts", 'counts "input"'),
         ({**CALL, "fee": True}, "fee", '"paid" or "unpaid"'),
         ({**CALL, "fee": []}, "fee", '"paid" or "unpaid"'),
         ({**CALL, "fee": {"is": "paid"}}, "fee", '"paid" or "unpaid"'),
@@ -180,12 +216,44 @@ def test_every_mistake_of_a_price_is_reported_at_once() -> None:
     _, problems = read_price(
         {"service": "voice", "price": 6, "per": "1", "step": "x", "maximum": 1, "setup": 1,
          "rounding": "x", "destinations": ["a", "b"], "rating_groups": 1, "fee": 1,
-         "direction": 1, "extra": 1}
+         "direction": 1, "extra": 1, "networks": 1, "counts": 1, "from": 1, "to": 1,
+         "message_classes": 1, "service_identifiers": 1}
     )  # fmt: skip
-    assert sorted(key for key, _ in problems) == [
-        "destinations", "destinations", "direction", "extra", "fee", "maximum", "per", "price",
-        "rating_groups", "rounding", "setup", "step",
+    assert sorted({key for key, _ in problems}) == [
+        "counts", "destinations", "direction", "extra", "fee", "from", "maximum",
+        "message_classes", "networks", "per", "price", "rating_groups", "rounding",
+        "service_identifiers", "setup", "step", "to",
     ]  # fmt: skip
+
+
+def test_networks_need_home_networks() -> None:
+    """Where none are listed, home and abroad cannot be told apart; where they are broken, no tariff
+    is blamed for it."""
+    for networks in ("home", "visited"):
+        given: dict[str, object] = {"id": "x", "prices": [{**CALL, "networks": networks}]}
+        tariff, problems = read(given, home_networks=frozenset())
+        assert tariff is None
+        assert [each.key for each in problems] == ["prices[1].networks"]
+        assert "home_networks in catalogue.toml" in problems[0].expected
+        assert read(given, home_networks=None)[1] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rating_groups": [10]}, {"fee": "paid"}, {"networks": "any"}, {"from": JULY},
+        {"to": JULY}, {"service_identifiers": [1]}, {"destinations": ["on-net"]},
+        {"counts": "input"}, {"counts": "total"}, {"service": "sms", "per": "1 event"},
+    ],
+)  # fmt: skip
+def test_one_direction_of_data_is_never_without_the_other(change: dict[str, object]) -> None:
+    """A price of what is received under other conditions leaves octets without a price."""
+    sent, received = {**DATA, "counts": "input"}, {**DATA, "counts": "output", **change}
+    if received["service"] == "sms":
+        del received["counts"]
+    tariff, problems = read({"id": "x", "prices": [sent, received]})
+    assert tariff is None
+    assert "prices[1].counts" in [each.key for each in problems]
 
 
 # --- what is read -----------------------------------------------------------------------------------
@@ -218,6 +286,9 @@ def legs(price: dict[str, object]) -> tuple[int, tuple[Leg, ...]]:
          (Leg(0, MAX_UNITS, 1, 7_000_000),)),
         ({"service": "mms", "price": "7.00", "per": "1 event"}, 1,
          (Leg(0, MAX_UNITS, 1, 7_000_000),)),
+        ({"service": "vas", "price": "30.00", "per": "1 event"}, 1,
+         (Leg(0, MAX_UNITS, 1, 30_000_000),)),
+        ({**CALL, "service": "video"}, 1, (Leg(0, MAX_UNITS, 1, 100_000),)),
         # One denominator for all stretches; the fee of the event stands at its first.
         ({**STRETCHED, "setup": "1.00", "stretches": [{"until": "2 min", "price": "16.70"}, FREE]},
          3, (Leg(0, 120, 1, 835_000, 1_000_000), Leg(120, 1800, 1, 0))),
@@ -287,10 +358,72 @@ def test_conditions_and_names() -> None:
     assert first.destinations == {"on-net", "off-net"}
     assert first.rating_groups == {0, 10, 4294967295}
     assert (first.fee, first.direction) == (False, "originating")
-    assert first.price.name == "x voice originating off-net, on-net fee unpaid"
+    assert first.price.name == (
+        "x voice originating off-net, on-net fee unpaid group 0, 10, 4294967295"
+    )
     assert (second.fee, second.price.name) == (True, "x voice fee paid")
     assert (third.fee, third.direction, third.destinations) == (None, "", frozenset())
     assert (third.price.name, third.price.unit) == ("x data", UnitKind.OCTETS)
+
+
+def test_services_networks_and_message_classes() -> None:
+    """Each is read as written, and told by the name of the price."""
+    given = {**MMS, "message_classes": ["informational", "personal"],
+             "service_identifiers": [9, 0, 2**32 - 1], "networks": "visited"}  # fmt: skip
+    auto = {**MMS, "message_classes": ["advertisement", "auto"], "networks": "any"}
+    tariff, problems = read({"id": "x", "prices": [given, auto, MMS]})
+    assert tariff is not None, problems
+    first, second, third = tariff.rules
+    assert first.message_classes == {0, 2}
+    assert second.message_classes == {1, 3}
+    assert first.service_identifiers == {0, 9, 4294967295}
+    assert first.price.name == "x mms service 0, 9, 4294967295 personal, informational visited"
+    assert second.price.name == "x mms advertisement, auto"
+    assert (third.message_classes, third.service_identifiers) == (frozenset(), frozenset())
+    assert [each.networks for each in tariff.rules] == ["visited", "any", "home"]
+
+
+def test_without_home_networks_a_price_holds_anywhere() -> None:
+    """As before networks were told apart."""
+    for home_networks in (frozenset[str](), None):
+        given: dict[str, object] = {"id": "x", "prices": [CALL, {**CALL, "networks": "any"}]}
+        tariff, _ = read(given, home_networks=home_networks)
+        assert tariff is not None
+        assert [each.networks for each in tariff.rules] == ["any", "any"]
+
+
+def test_moments() -> None:
+    """1 July 2016, 00:00 in Astana (UTC+6 then) is 30 June, 18:00 UTC: 1,467,309,600 s of the epoch."""
+    astana = timezone(timedelta(hours=6))
+    start = datetime(2016, 7, 1, tzinfo=astana)
+    given: list[object] = [
+        {**CALL, "from": start, "to": start + timedelta(seconds=1, milliseconds=5)},
+        {**CALL, "to": start},
+        DATA,
+    ]
+    tariff, problems = read({"id": "x", "prices": given})
+    assert tariff is not None, problems
+    first, second, third = tariff.rules
+    assert (first.begins, first.ends) == (1_467_309_600_000, 1_467_309_601_005)
+    assert (second.begins, second.ends) == (None, 1_467_309_600_000)
+    assert (third.begins, third.ends) == (None, None)
+    assert tariff.changes == {"voice": (1_467_309_600_000, 1_467_309_601_005)}
+
+
+def test_directions_of_data() -> None:
+    """What is sent and what is received, each at its price under the same conditions."""
+    given: list[object] = [
+        {**DATA, "counts": "output", "rating_groups": [10]},
+        {**DATA, "counts": "input", "rating_groups": [10], "price": "0"},
+        {**DATA, "counts": "total"},
+        DATA,
+    ]
+    tariff, problems = read({"id": "x", "prices": given})
+    assert tariff is not None, problems
+    assert [each.price.counts for each in tariff.rules] == ["output", "input", "total", "total"]
+    assert [each.price.name for each in tariff.rules] == [
+        "x data group 10 output", "x data group 10 input", "x data", "x data",
+    ]  # fmt: skip
 
 
 def test_a_tariff_without_a_name_is_called_by_its_id() -> None:
