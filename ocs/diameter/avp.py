@@ -78,6 +78,26 @@ def example(code: int, vendor: int = 0, flags: int = M_BIT) -> bytes:
     return octets(code, bytes(kind.size if kind is not None else 0), flags & M_BIT, vendor)
 
 
+def missing(code: int, named: bytes = b"") -> ProtocolError:
+    """5005 with an example of what is missing (RFC 6733, 7.5)."""
+    named = named or example(code)
+    return ProtocolError(ResultCode.MISSING_AVP, f"AVP {code} is missing", named)
+
+
+def repeated(message: bytes, found: Found) -> ProtocolError:
+    """5009 with the first AVP that is one too many (RFC 6733, 7.1.5)."""
+    return ProtocolError(
+        ResultCode.AVP_OCCURS_TOO_MANY_TIMES,
+        f"AVP {found[0]} stands more than once",
+        raw_avp(message, found[5], found[4]),
+    )
+
+
+def invalid(message: bytes, found: Found, reason: str) -> ProtocolError:
+    """5004 with the AVP as it came (RFC 6733, 7.1.5)."""
+    return ProtocolError(ResultCode.INVALID_AVP_VALUE, reason, raw_avp(message, found[5], found[4]))
+
+
 def octets(code: int, data: bytes, flags: int = M_BIT, vendor: int = 0) -> bytes:
     """An AVP with these octets, padded."""
     padding = bytes(-len(data) & 3)

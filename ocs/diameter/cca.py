@@ -6,7 +6,8 @@ holds a well-formed AVP; RFC 8506's additions carry no M bit (RFC 6733, 6.2 and 
 """
 
 from ocs.diameter.avp import i32, i64, octets, raw_avp, text, u32, u64
-from ocs.diameter.credit_control import CCA, CCR, FinalUnit, MSCCAnswer, Units
+from ocs.diameter.ccr import NTP_EPOCH
+from ocs.diameter.credit_control import CCA, CCR, FinalUnit, Money, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import (
     BASE_APPLICATION,
@@ -26,6 +27,10 @@ from ocs.diameter.framing import (
 
 _APPLICATION = u32(258, CREDIT_CONTROL_APPLICATION)
 NO_M = 0
+TERMINATE, REDIRECT = 0, 1
+URL = 2  # Redirect-Address-Type
+#: Thresholds have 32 bits, the quotas that they belong to 64.
+_MAX_THRESHOLD = 2**32 - 1
 
 
 def encode_cca(ccr: CCR, cca: CCA, origin_host: str, origin_realm: str) -> bytes:
@@ -70,16 +75,34 @@ def _command_level(cca: CCA, parts: list[bytes]) -> None:
         parts.append(u32(448, cca.command_validity_seconds))
     if cca.command_final_unit is not None:
         parts.append(_final_unit(cca.command_final_unit))
+    if cca.direct_debiting_failure_handling is not None:
+        parts.append(u32(428, cca.direct_debiting_failure_handling))
+    if cca.check_balance_result is not None:
+        parts.append(u32(422, cca.check_balance_result))
     if cca.cost is not None:
-        digits, exponent, currency = cca.cost
-        value = octets(445, i64(447, digits) + i32(429, exponent))
-        parts.append(octets(423, value + u32(425, currency)))
+        parts.append(octets(423, _amount(*cca.cost)))
+    if cca.low_balance is not None:
+        parts.append(u32(2020, cca.low_balance, vendor=TGPP))
+    if cca.remaining_balance is not None:
+        parts.append(octets(2021, _amount(*cca.remaining_balance), vendor=TGPP))
+    if cca.refund_information:
+        # The grammar of a CCA has it in an MSCC only: with M, a strict client would refuse it here.
+        parts.append(octets(2022, cca.refund_information, NO_M, TGPP))
+
+
+def _amount(digits: int, exponent: int, currency: int | None) -> bytes:
+    """Unit-Value and Currency-Code."""
+    value = octets(445, i64(447, digits) + i32(429, exponent))
+    return value if currency is None else value + u32(425, currency)
 
 
 def _mscc(each: MSCCAnswer) -> bytes:
     parts = []
     if each.gsu is not None:
-        parts.append(octets(431, write_units(each.gsu)))
+        units = write_units(each.gsu)
+        if each.tariff_time_change is not None:
+            units += u32(451, each.tariff_time_change + NTP_EPOCH & 0xFFFFFFFF)
+        parts.append(octets(431, units))
     parts += [u32(439, identifier) for identifier in each.service_identifiers]
     if each.rating_group is not None:
         parts.append(u32(432, each.rating_group))
@@ -89,14 +112,37 @@ def _mscc(each: MSCCAnswer) -> bytes:
     if each.final_unit is not None:
         parts.append(_final_unit(each.final_unit))
     if each.time_threshold is not None:
-        parts.append(u32(868, each.time_threshold, vendor=TGPP))
+        parts.append(_threshold(868, each.time_threshold))
     if each.volume_threshold is not None:
-        parts.append(u32(869, each.volume_threshold, vendor=TGPP))
+        parts.append(_threshold(869, each.volume_threshold))
+    if each.unit_threshold is not None:
+        parts.append(_threshold(1226, each.unit_threshold))
+    if each.holding_seconds is not None:
+        parts.append(u32(871, each.holding_seconds, vendor=TGPP))
+    if each.consumption_seconds is not None:
+        parts.append(u32(881, each.consumption_seconds, vendor=TGPP))
+    if each.trigger is not None:
+        types = b"".join(u32(870, kind, vendor=TGPP) for kind in each.trigger)
+        parts.append(octets(1264, types, vendor=TGPP))
+    if each.refund_information:
+        parts.append(octets(2022, each.refund_information, vendor=TGPP))
     return octets(456, b"".join(parts))
 
 
+def _threshold(code: int, value: int) -> bytes:
+    return u32(code, min(value, _MAX_THRESHOLD), vendor=TGPP)
+
+
 def _final_unit(final: FinalUnit) -> bytes:
-    return octets(430, u32(449, final.action))
+    """TERMINATE says nothing but itself, and only REDIRECT says where to (RFC 8506, 5.6.1 and 8.34)."""
+    parts = [u32(449, final.action)]
+    if final.action != TERMINATE:
+        parts += [text(438, rule) for rule in final.filter_rules]
+        parts += [text(11, name) for name in final.filter_ids]
+    if final.action == REDIRECT and final.redirect_address:
+        kind = URL if final.redirect_type is None else final.redirect_type
+        parts.append(octets(434, u32(433, kind) + text(435, final.redirect_address)))
+    return octets(430, b"".join(parts))
 
 
 def write_units(units: Units) -> bytes:
@@ -111,7 +157,13 @@ def write_units(units: Units) -> bytes:
         parts.append(u64(414, units.output_octets))
     if units.specific is not None:
         parts.append(u64(417, units.specific))
+    if units.money is not None:
+        parts.append(_money(units.money))
     return b"".join(parts)
+
+
+def _money(money: Money) -> bytes:
+    return octets(413, _amount(money.digits, money.exponent, money.currency))
 
 
 # --- a request that could not be read -----------------------------------------------------------------

@@ -6,6 +6,15 @@ INITIAL_REQUEST, UPDATE_REQUEST, TERMINATION_REQUEST, EVENT_REQUEST = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """CC-Money (413): digits times ten to the exponent; None: the account's currency."""
+
+    digits: int
+    exponent: int = 0  # -9 to 9
+    currency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
     """The unit AVPs of one RSU, GSU or USU; None where the AVP is absent."""
 
@@ -14,6 +23,7 @@ class Units:
     input_octets: int | None = None
     output_octets: int | None = None
     specific: int | None = None
+    money: Money | None = None
 
     @property
     def octets(self) -> int | None:
@@ -43,6 +53,7 @@ class MSCC:
     rsu: Units | None = None  # present and empty: the server chooses; None: report only
     usu: tuple[USU, ...] = ()
     reporting_reason: int | None = None
+    refund_information: bytes = b""
 
 
 @dataclass(slots=True)
@@ -76,15 +87,32 @@ class CCR:
     role_of_node: int | None = None  # 0 originating, 1 terminating
     apn: str | None = None  # Called-Station-Id in PS-Information
     serving_plmn: str | None = None  # 3GPP-SGSN-MCC-MNC
+    rat_type: int | None = None  # 3GPP-RAT-Type
+    user_location: bytes = b""  # 3GPP-User-Location-Info as received
+    sgsn_address: str | None = None
+    ggsn_address: str | None = None
+    charging_id: int | None = None  # 3GPP-Charging-Id
+    ims_charging_id: str | None = None  # IMS-Charging-Identifier
+    recipients: tuple[str, ...] = ()  # Address-Data of each recipient of an SMS or MMS
+    originator: str | None = None  # Address-Data of the sender of an SMS or MMS
+    messages: int | None = None  # Number-Of-Messages-Sent
+    message_class: int | None = None  # Class-Identifier of an MMS: 0 personal, 1 advertisement ...
+    multiple_services: int | None = None  # Multiple-Services-Indicator
+    correlation_id: bytes = b""  # CC-Correlation-Id
+    refund_information: bytes = b""  # at command level, of a client without MSCC
     route_records: tuple[str, ...] = ()
     proxy_info: bytes = b""  # every Proxy-Info AVP, octet for octet, in order
 
 
 @dataclass(frozen=True, slots=True)
 class FinalUnit:
-    """Final-Unit-Indication (430). Only TERMINATE for now."""
+    """Final-Unit-Indication (430): 0 TERMINATE, 1 REDIRECT, 2 RESTRICT_ACCESS."""
 
     action: int = 0
+    redirect_type: int | None = None  # Redirect-Address-Type: 0 IPv4, 1 IPv6, 2 URL, 3 SIP URI
+    redirect_address: str = ""
+    filter_rules: tuple[str, ...] = ()  # Restriction-Filter-Rule
+    filter_ids: tuple[str, ...] = ()  # Filter-Id
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +127,12 @@ class MSCCAnswer:
     final_unit: FinalUnit | None = None
     time_threshold: int | None = None
     volume_threshold: int | None = None
+    unit_threshold: int | None = None
+    holding_seconds: int | None = None  # Quota-Holding-Time
+    consumption_seconds: int | None = None  # Quota-Consumption-Time
+    trigger: tuple[int, ...] | None = None  # Trigger-Types; (): an empty Trigger; None: absent
+    tariff_time_change: int | None = None  # UTC seconds, inside the GSU
+    refund_information: bytes = b""
 
 
 @dataclass(slots=True)
@@ -115,3 +149,8 @@ class CCA:
     cost: tuple[int, int, int] | None = None  # Cost-Information: digits, exponent, currency
     error_message: str | None = None
     failed_avp: bytes = b""  # the whole offending AVP, header included
+    direct_debiting_failure_handling: int | None = None
+    check_balance_result: int | None = None  # 0 ENOUGH_CREDIT, 1 NO_CREDIT
+    low_balance: int | None = None  # Low-Balance-Indication: 0 not applicable, 1 yes
+    remaining_balance: tuple[int, int, int] | None = None  # digits, exponent, currency
+    refund_information: bytes = b""  # at command level, for a client without MSCC

@@ -7,7 +7,7 @@ peer's need not be, and leaves the M bit off Destination-Host.
 from diameter.message import Message
 from diameter.message.commands import AbortSessionRequest, ReAuthRequest
 
-from ocs.diameter.avp import octets, read_number, text, walk
+from ocs.diameter.avp import octets, read_number, text, u32, walk
 from ocs.diameter.framing import (
     ASR,
     CREDIT_CONTROL_APPLICATION,
@@ -31,13 +31,18 @@ def build_rar(
     destination_realm: str,
     hop_by_hop: int,
     end_to_end: int,
+    rating_group: int | None = None,
 ) -> bytes:
-    """Re-Auth-Request for the whole session; the destination is the client, not a relay before it."""
+    """Re-Auth-Request for the whole session or one rating group of it (RFC 8506, 5.5).
+
+    The destination is the client, not a relay before it.
+    """
     message = ReAuthRequest()
     message.re_auth_request_type = AUTHORIZE_ONLY
     ids = (hop_by_hop, end_to_end)
     ends = (origin_host, origin_realm, destination_host, destination_realm)
-    return _build(message, RAR, session_id, ends, ids)
+    scope = b"" if rating_group is None else u32(432, rating_group)
+    return _build(message, RAR, session_id, ends, ids, scope)
 
 
 def build_asr(
@@ -62,6 +67,7 @@ def _build(
     session_id: bytes,
     ends: tuple[str, str, str, str],
     ids: tuple[int, int],
+    scope: bytes = b"",
 ) -> bytes:
     origin_host, origin_realm, destination_host, destination_realm = ends
     message.origin_host = origin_host.encode()
@@ -69,7 +75,7 @@ def _build(
     message.destination_realm = destination_realm.encode()
     message.auth_application_id = CREDIT_CONTROL_APPLICATION
     body = octets(263, session_id) + bytes(message.as_bytes())[HEADER_SIZE:]
-    body += text(293, destination_host)
+    body += text(293, destination_host) + scope
     head = pack_header(
         HEADER_SIZE + len(body), FLAG_R | FLAG_P, command, CREDIT_CONTROL_APPLICATION, *ids
     )

@@ -27,7 +27,12 @@ from ocs.diameter.framing import HEADER_SIZE, ProtocolError, ResultCode
 #: Service-Information and dictionaries differ in their types; a Proxy-Info is its proxy's business.
 _TOLERANT = frozenset(((873, TGPP), (284, 0), (260, 0)))
 #: The only groups looked into inside a tolerant one; the others are somebody else's reading.
-_TOLERANT_GROUPS = frozenset(((873, TGPP), (874, TGPP), (876, TGPP), (3410, TGPP), (443, 0)))
+_TOLERANT_GROUPS = frozenset(
+    (
+        (443, 0),
+        *((code, TGPP) for code in (873, 874, 876, 877, 886, 1201, 1213, 2000, 2026, 2027, 3410)),
+    )
+)
 #: Types of other vendors are known too loosely to refuse a size.
 _SIZED_VENDORS = (0, TGPP)
 
@@ -38,12 +43,16 @@ _TYPES = {vendor << 32 | code: kind for (code, vendor), kind in TYPES.items()}
 _GROUPED, _FOUR, _EIGHT = AvpType.GROUPED, AvpType.FOUR, AvpType.EIGHT
 
 
+#: The members of groups, by where the data of each begins.
+Groups = dict[int, list[Found]]
+
+
 @dataclass(slots=True)
 class Structure:
     """A message whose structure is sound: its AVPs, and the members of each group by its data's start."""
 
     top: list[Found]
-    groups: dict[int, list[Found]]
+    groups: Groups
     wrong_size: ProtocolError | None = None  # of a value, so said after what is missing
 
 

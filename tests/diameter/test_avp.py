@@ -8,9 +8,12 @@ from ocs.diameter.avp import (
     example,
     i32,
     i64,
+    invalid,
+    missing,
     octets,
     read_number,
     read_text,
+    repeated,
     text,
     u32,
     u64,
@@ -133,3 +136,19 @@ def test_text_that_is_not_utf8_is_5004_with_the_avp() -> None:
         read_text(avp, found)
     assert caught.value.result_code == ResultCode.INVALID_AVP_VALUE
     assert caught.value.failed_avp == avp
+
+
+def test_a_refusal_of_a_value_names_the_avp_as_it_came() -> None:
+    """Flags and octets included, padded (RFC 6733, 7.1.5)."""
+    message = bytes(20) + octets(461, b"x@y", 0)
+    (found,) = walk(message, 20, len(message))
+    for error, code in ((invalid(message, found, "why"), 5004), (repeated(message, found), 5009)):
+        assert (error.result_code, error.failed_avp) == (code, octets(461, b"x@y", 0))
+        assert not error.is_fatal
+
+
+def test_what_is_missing_is_named_by_an_example() -> None:
+    """Of the smallest size, or with the groups around it that it lacks in (RFC 6733, 7.5)."""
+    assert (missing(415).result_code, missing(415).failed_avp) == (5005, u32(415, 0))
+    nested = octets(443, u32(450, 0))
+    assert missing(450, nested).failed_avp == nested

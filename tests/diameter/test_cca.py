@@ -1,13 +1,17 @@
 """Answers are what other stacks read: order, flags, sizes, and one for any request that is broken."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from diameter.message import Message
 
-from ocs.diameter.avp import Found, octets, text, u32, u64, walk
+from ocs.diameter.avp import M_BIT, V_BIT, Found, i32, i64, octets, text, u32, u64, walk
 from ocs.diameter.cca import encode_cca, error_answer
 from ocs.diameter.ccr import decode_ccr
 from ocs.diameter.client_messages import decode_cca
-from ocs.diameter.credit_control import CCA, CCR, FinalUnit, MSCCAnswer, Units
+from ocs.diameter.credit_control import CCA, CCR, FinalUnit, Money, MSCCAnswer, Units
+from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import (
     FLAG_E,
     FLAG_P,
@@ -80,10 +84,117 @@ def test_error_message_has_no_m() -> None:
     assert found[2] == 0
 
 
-def test_a_final_unit_holds_its_action_and_nothing_else() -> None:
-    """TERMINATE takes no further AVPs (RFC 8506, 8.34)."""
-    grant = MSCCAnswer(10, (), 2001, Units(time=60), 600, FinalUnit())
-    assert octets(430, u32(449, 0)) in answer(CCA(2001, (grant,)))
+def trigger_type(value: int) -> bytes:
+    return u32(870, value, vendor=TGPP)
+
+
+def amount(digits: int, exponent: int, currency: int) -> bytes:
+    return octets(445, i64(447, digits) + i32(429, exponent)) + u32(425, currency)
+
+
+def service(**changes: Any) -> bytes:
+    """The data of the one MSCC in an answer with these parts."""
+    message = answer(CCA(2001, (replace(MSCCAnswer(10, (), 2001), **changes),)))
+    (found,) = (each for each in avps(message) if each[0] == 456)
+    data = message[found[3] : found[4]]
+    head = u32(432, 10) + u32(268, 2001)
+    assert data.startswith(head) or changes.get("gsu") is not None
+    return data.removeprefix(head)
+
+
+def test_terminate_holds_its_action_and_nothing_else() -> None:
+    """It takes no further AVPs (RFC 8506, 8.34), whatever is configured for other actions."""
+    expected = octets(430, u32(449, 0))
+    assert service(final_unit=FinalUnit()) == expected
+    assert service(final_unit=FinalUnit(0, 2, "http://x", ("permit",), ("f",))) == expected
+    assert expected in answer(CCA(2001, command_final_unit=FinalUnit(0, 2, "http://x")))
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3])
+def test_redirect_holds_its_server_with_type_and_address(kind: int) -> None:
+    """Redirect-Server has both (RFC 8506, 8.37); filters let other traffic pass."""
+    server = octets(434, u32(433, kind) + text(435, "http://topup.example.net"))
+    final = FinalUnit(1, kind, "http://topup.example.net")
+    assert service(final_unit=final) == octets(430, u32(449, 1) + server)
+    rule = "permit in ip from any to 192.0.2.1"
+    filtered = replace(final, filter_rules=(rule,), filter_ids=("dns",))
+    expected = u32(449, 1) + text(438, rule) + text(11, "dns") + server
+    assert service(final_unit=filtered) == octets(430, expected)
+
+
+def test_an_address_without_a_type_is_a_url() -> None:
+    """A Redirect-Server without its type would be refused."""
+    server = octets(434, u32(433, 2) + text(435, "http://x"))
+    assert service(final_unit=FinalUnit(1, None, "http://x")) == octets(430, u32(449, 1) + server)
+
+
+def test_restrict_access_holds_filters_and_no_server() -> None:
+    """Rules and names of filters, in order."""
+    final = FinalUnit(2, 2, "http://x", ("permit a", "permit b"), ("f1", "f2"))
+    filters = text(438, "permit a") + text(438, "permit b") + text(11, "f1") + text(11, "f2")
+    assert service(final_unit=final) == octets(430, u32(449, 2) + filters)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"time_threshold": 30}, u32(868, 30, vendor=TGPP)),
+        ({"volume_threshold": 2**32 - 1}, u32(869, 2**32 - 1, vendor=TGPP)),
+        ({"volume_threshold": 2**32}, u32(869, 2**32 - 1, vendor=TGPP)),
+        ({"unit_threshold": 1}, u32(1226, 1, vendor=TGPP)),
+        ({"unit_threshold": 2**53}, u32(1226, 2**32 - 1, vendor=TGPP)),
+        ({"holding_seconds": 0}, u32(871, 0, vendor=TGPP)),
+        ({"consumption_seconds": 5}, u32(881, 5, vendor=TGPP)),
+        ({"trigger": ()}, bytes.fromhex("000004f0 c000000c 000028af")),
+        ({"trigger": (4, 18)}, octets(1264, trigger_type(4) + trigger_type(18), vendor=TGPP)),
+        ({"refund_information": b"7.1.ab"}, octets(2022, b"7.1.ab", vendor=TGPP)),
+    ],
+)  # fmt: skip
+def test_quota_control_is_3gpp_with_v_and_m(changes: dict[str, object], expected: bytes) -> None:
+    """TS 32.299, 7.2: a threshold has 32 bits; an empty Trigger is a group of length 12, V and M set."""
+    assert expected[4] == V_BIT | M_BIT
+    assert service(**changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(1_790_000_000, 3_998_988_800), (2_085_978_495, 2**32 - 1), (2_085_978_496, 0)],
+)
+def test_a_tariff_change_stands_in_the_grant(seconds: int, expected: int) -> None:
+    """Time counts from 1900 and wraps in 2036 (RFC 6733, 4.3.1); without a grant there is none."""
+    grant = octets(431, u64(421, 5) + u32(451, expected))
+    assert service(gsu=Units(total_octets=5), tariff_time_change=seconds).startswith(grant)
+    assert service(tariff_time_change=seconds) == b""
+
+
+def test_money_is_granted_with_its_exponent() -> None:
+    """Always said, also where it is 0; the currency where it is known."""
+    value = octets(445, i64(447, 1250) + i32(429, -2))
+    granted = service(gsu=Units(money=Money(1250, -2, 398)))
+    assert granted.startswith(octets(431, octets(413, value + u32(425, 398))))
+    bare = octets(413, octets(445, i64(447, 5) + i32(429, 0)))
+    assert service(gsu=Units(money=Money(5))).startswith(octets(431, bare))
+
+
+@pytest.mark.parametrize(
+    ("cca", "expected"),
+    [
+        (CCA(2001, direct_debiting_failure_handling=0), u32(428, 0)),
+        (CCA(2001, direct_debiting_failure_handling=1), u32(428, 1)),
+        (CCA(2001, check_balance_result=0), u32(422, 0)),
+        (CCA(2001, check_balance_result=1), u32(422, 1)),
+        (CCA(2001, low_balance=1), u32(2020, 1, vendor=TGPP)),
+        (CCA(2001, cost=(5, -2, 398)), octets(423, amount(5, -2, 398))),
+        (CCA(2001, remaining_balance=(-5, 0, 414)), octets(2021, amount(-5, 0, 414), vendor=TGPP)),
+        (CCA(2001, refund_information=b"7.1.ab"), octets(2022, b"7.1.ab", 0, TGPP)),
+    ],
+)  # fmt: skip
+def test_what_stands_beside_the_services(cca: CCA, expected: bytes) -> None:
+    """Amounts have value and currency; where the grammar has no Refund-Information it carries no M."""
+    message = answer(cca)
+    assert message.endswith(u32(415, PLAIN.request_number) + expected)
+    refusal = answer(replace(cca, result_code=3004))
+    assert codes(refusal) == [263, 268, 264, 296]
 
 
 def test_services_are_answered_exactly_as_asked() -> None:

@@ -1,19 +1,30 @@
 """The hot codec against python-diameter, and against anything: both read the same values, octets that
 are wrong end in ProtocolError, and how a stream is cut changes nothing."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import pytest
 from diameter.message import Message
 from diameter.message.avp import Avp
 from diameter.message.avp.grouped import (
+    CcMoney,
     ImsInformation,
+    MessageClass,
+    MmsInformation,
     MultipleServicesCreditControl,
+    OriginatorAddress,
+    OriginatorReceivedAddress,
     ProxyInfo,
     PsInformation,
+    RecipientAddress,
+    RecipientInfo,
     RequestedServiceUnit,
     ServiceInformation,
+    SmsInformation,
     SubscriptionId,
+    UnitValue,
     UsedServiceUnit,
     UserEquipmentInfo,
 )
@@ -25,9 +36,9 @@ from ocs.diameter import base
 from ocs.diameter.avp import example, octets, text, u32, u64, walk
 from ocs.diameter.base import LocalNode
 from ocs.diameter.cca import encode_cca, error_answer
-from ocs.diameter.ccr import UNITS_LIMIT, decode_ccr
-from ocs.diameter.client_messages import encode_ccr
-from ocs.diameter.credit_control import CCA, CCR, MSCC, USU, FinalUnit, MSCCAnswer, Units
+from ocs.diameter.ccr import decode_ccr
+from ocs.diameter.client_messages import Answer, decode_cca, encode_ccr
+from ocs.diameter.credit_control import CCA, CCR, MSCC, USU, FinalUnit, Money, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP, TYPES, AvpType
 from ocs.diameter.framing import (
     CCR as CCR_COMMAND,
@@ -42,6 +53,7 @@ from ocs.diameter.framing import (
     parse_header,
 )
 from ocs.diameter.peer import Event, Peer
+from ocs.diameter.units import UNITS_LIMIT
 from tests.support.messages import PLAIN, with_length
 
 HOST, REALM = "ocs1.example.net", "ocs.example.net"
@@ -67,9 +79,28 @@ def maybe(values: st.SearchStrategy[int]) -> st.SearchStrategy[int | None]:
     return st.none() | values
 
 
-USED = st.builds(Units, maybe(U32), maybe(AMOUNT), maybe(AMOUNT), maybe(AMOUNT), maybe(AMOUNT))
+#: Up to nine thousand million, in all exponents that such an amount can be counted in.
+MONEY = st.integers(-9, 9).flatmap(
+    lambda exponent: st.builds(
+        Money,
+        st.integers(0, 9 * 10 ** (9 - exponent)).filter(lambda each: each < 2**63),
+        st.just(exponent),
+        maybe(U32),
+    )
+)
+USED = st.builds(
+    Units,
+    maybe(U32),
+    maybe(AMOUNT),
+    maybe(AMOUNT),
+    maybe(AMOUNT),
+    maybe(AMOUNT),
+    st.none() | MONEY,
+)
 # The library's Requested-Service-Unit has no CC-Output-Octets.
-REQUESTED = st.builds(Units, maybe(U32), maybe(AMOUNT), maybe(AMOUNT), st.none(), maybe(AMOUNT))
+REQUESTED = st.builds(
+    Units, maybe(U32), maybe(AMOUNT), maybe(AMOUNT), st.none(), maybe(AMOUNT), st.none() | MONEY
+)
 USUS = st.lists(st.builds(USU, USED, REASON, CHANGE), max_size=2).map(tuple)
 SERVICES = st.builds(
     MSCC,
@@ -78,7 +109,10 @@ SERVICES = st.builds(
     rsu=st.none() | REQUESTED,
     usu=USUS,
     reporting_reason=REASON,
+    refund_information=st.binary(max_size=6),
 )
+NAMES = st.none() | st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+ADDRESS = st.none() | st.ip_addresses().map(str)
 
 
 @st.composite
@@ -111,16 +145,35 @@ def requests(draw: st.DrawFn) -> CCR:
         command_usu=draw(USUS),
         command_service_identifier=draw(maybe(U32)),
         calling=draw(st.lists(WORDS, max_size=2).map(tuple)),
-        called=draw(st.none() | WORDS),
+        called=draw(NAMES),
         role_of_node=draw(maybe(st.integers(0, 3))),
         apn=draw(st.none() | WORDS),
         serving_plmn=draw(st.none() | WORDS),
+        rat_type=draw(maybe(st.integers(0, 255))),
+        user_location=draw(st.binary(max_size=13)),
+        sgsn_address=draw(ADDRESS),
+        ggsn_address=draw(ADDRESS),
+        charging_id=draw(maybe(U32)),
+        ims_charging_id=draw(NAMES),
+        recipients=draw(st.lists(WORDS, max_size=3).map(tuple)),
+        originator=draw(NAMES),
+        messages=draw(maybe(U32)),
+        message_class=draw(maybe(st.integers(0, 3))),
+        multiple_services=draw(st.integers(0, 1)),
+        correlation_id=draw(st.binary(max_size=6)),
+        refund_information=draw(st.binary(max_size=6)),
         route_records=draw(st.lists(IDENTITY, max_size=2).map(tuple)),
         proxy_info=b"".join(octets(284, text(280, h) + octets(33, s)) for h, s in proxies),
     )
 
 
 # --- (a) the library writes, both read ----------------------------------------------------------------
+
+
+def money_of(money: Money | None) -> CcMoney | None:
+    if money is None:
+        return None
+    return CcMoney(UnitValue(money.digits, money.exponent), money.currency)
 
 
 def rsu_of(units: Units | None) -> RequestedServiceUnit | None:
@@ -131,6 +184,7 @@ def rsu_of(units: Units | None) -> RequestedServiceUnit | None:
         cc_total_octets=units.total_octets,
         cc_input_octets=units.input_octets,
         cc_service_specific_units=units.specific,
+        cc_money=money_of(units.money),
     )
 
 
@@ -142,6 +196,7 @@ def usu_of(usu: USU) -> UsedServiceUnit:
         cc_input_octets=usu.units.input_octets,
         cc_output_octets=usu.units.output_octets,
         cc_service_specific_units=usu.units.specific,
+        cc_money=money_of(usu.units.money),
         reporting_reason=usu.reporting_reason,
     )
 
@@ -153,7 +208,48 @@ def mscc_of(mscc: MSCC) -> MultipleServicesCreditControl:
         service_identifier=list(mscc.service_identifiers),
         rating_group=mscc.rating_group,
         reporting_reason=[] if mscc.reporting_reason is None else [mscc.reporting_reason],
+        refund_information=mscc.refund_information or None,
     )
+
+
+def service_information_of(ccr: CCR) -> ServiceInformation:
+    """As a short message, where there is no class of an MMS."""
+    information = ServiceInformation(
+        ps_information=PsInformation(
+            called_station_id=ccr.apn,
+            tgpp_sgsn_mcc_mnc=ccr.serving_plmn,
+            tgpp_rat_type=None if ccr.rat_type is None else bytes((ccr.rat_type,)),
+            tgpp_user_location_info=ccr.user_location or None,
+            sgsn_address=[] if ccr.sgsn_address is None else [ccr.sgsn_address],
+            ggsn_address=[] if ccr.ggsn_address is None else [ccr.ggsn_address],
+            tgpp_charging_id=None
+            if ccr.charging_id is None
+            else ccr.charging_id.to_bytes(4, "big"),
+        ),
+        ims_information=ImsInformation(
+            node_functionality=6,
+            role_of_node=ccr.role_of_node,
+            calling_party_address=list(ccr.calling),
+            called_party_address=ccr.called,
+            ims_charging_identifier=ccr.ims_charging_id,
+        ),
+        sms_information=SmsInformation(number_of_messages_sent=ccr.messages, sms_node=3),
+    )
+    recipients = [RecipientAddress(address_type=1, address_data=each) for each in ccr.recipients]
+    if ccr.message_class is not None:
+        mms = MmsInformation(recipient_address=recipients)
+        mms.message_class = MessageClass(class_identifier=ccr.message_class)
+        if ccr.originator is not None:
+            mms.originator_address = OriginatorAddress(address_data=ccr.originator)
+        information.mms_information = mms
+        return information
+    information.sms_information.recipient_info = [
+        RecipientInfo(recipient_address=[each]) for each in recipients
+    ]
+    if ccr.originator is not None:
+        sender = OriginatorReceivedAddress(address_type=1, address_data=ccr.originator)
+        information.sms_information.originator_received_address = sender
+    return information
 
 
 def written_by_the_library(ccr: CCR) -> bytes:
@@ -183,18 +279,11 @@ def written_by_the_library(ccr: CCR) -> bytes:
     message.used_service_unit = [usu_of(each) for each in ccr.command_usu]
     message.multiple_services_credit_control = [mscc_of(each) for each in ccr.mscc]
     message.user_equipment_info = UserEquipmentInfo(0, b"1122334455667788")
-    message.cc_correlation_id = b"\0\1"
-    message.service_information = ServiceInformation(
-        ps_information=PsInformation(
-            called_station_id=ccr.apn, tgpp_sgsn_mcc_mnc=ccr.serving_plmn, tgpp_rat_type=b"\6"
-        ),
-        ims_information=ImsInformation(
-            node_functionality=6,
-            role_of_node=ccr.role_of_node,
-            calling_party_address=list(ccr.calling),
-            called_party_address=ccr.called,
-        ),
-    )
+    message.multiple_services_indicator = ccr.multiple_services
+    message.cc_correlation_id = ccr.correlation_id or None
+    message.service_information = service_information_of(ccr)
+    if ccr.refund_information:
+        message.append_avp(Avp.new(2022, TGPP, value=ccr.refund_information))
     message.route_record = [each.encode() for each in ccr.route_records]
     for _, _, _, start, end, _ in walk(ccr.proxy_info, 0, len(ccr.proxy_info)):
         host, state = (ccr.proxy_info[s:e] for _, _, _, s, e, _ in walk(ccr.proxy_info, start, end))
@@ -206,9 +295,12 @@ def read_by_the_library(data: bytes) -> dict[str, object]:
     """What the library says is in a CCR, by the names of ours."""
     message = Message.from_bytes(data)
     assert isinstance(message, CreditControlRequest)
-    service = message.service_information
-    ims, ps = service.ims_information, service.ps_information
     moment = message.event_timestamp
+
+    def money(each: CcMoney | None) -> Money | None:
+        if each is None:
+            return None
+        return Money(each.unit_value.value_digits, each.unit_value.exponent, each.currency_code)
 
     def units(each: UsedServiceUnit | RequestedServiceUnit) -> Units:
         output = getattr(each, "cc_output_octets", None)
@@ -218,6 +310,7 @@ def read_by_the_library(data: bytes) -> dict[str, object]:
             each.cc_input_octets,
             output,
             each.cc_service_specific_units,
+            money(each.cc_money),
         )
 
     def usu(all_used: list[UsedServiceUnit]) -> tuple[USU, ...]:
@@ -256,18 +349,49 @@ def read_by_the_library(data: bytes) -> dict[str, object]:
                 rsu(each.requested_service_unit),
                 usu(each.used_service_unit),
                 each.reporting_reason[0] if each.reporting_reason else None,
+                each.refund_information or b"",
             )
             for each in message.multiple_services_credit_control
         ),
         "command_rsu": rsu(message.requested_service_unit),
         "command_usu": usu(message.used_service_unit),
         "command_service_identifier": message.service_identifier,
+        "multiple_services": message.multiple_services_indicator,
+        "correlation_id": message.cc_correlation_id or b"",
+        "route_records": tuple(each.decode() for each in message.route_record),
+        **service_read_by_the_library(message.service_information),
+    }
+
+
+def service_read_by_the_library(service: ServiceInformation | None) -> dict[str, object]:
+    """What the library says is in a Service-Information, which a client of ours may leave out."""
+    service = service or ServiceInformation()
+    ps, ims = service.ps_information or PsInformation(), service.ims_information or ImsInformation()
+    sms, mms = service.sms_information or SmsInformation(), service.mms_information
+    parties = [] if mms is None else list(mms.recipient_address)
+    for info in sms.recipient_info:
+        parties += info.recipient_address
+    sender = sms.originator_received_address if mms is None else mms.originator_address
+
+    def address(values: list[tuple[int, str]]) -> str | None:
+        return str(ip_address(values[0][1])) if values else None
+
+    return {
         "calling": tuple(ims.calling_party_address),
         "called": ims.called_party_address,
         "role_of_node": ims.role_of_node,
+        "ims_charging_id": ims.ims_charging_identifier,
         "apn": ps.called_station_id,
         "serving_plmn": ps.tgpp_sgsn_mcc_mnc,
-        "route_records": tuple(each.decode() for each in message.route_record),
+        "rat_type": ps.tgpp_rat_type[0] if ps.tgpp_rat_type else None,
+        "user_location": ps.tgpp_user_location_info or b"",
+        "sgsn_address": address(ps.sgsn_address),
+        "ggsn_address": address(ps.ggsn_address),
+        "charging_id": int.from_bytes(ps.tgpp_charging_id, "big") if ps.tgpp_charging_id else None,
+        "recipients": tuple(each.address_data for each in parties),
+        "originator": None if sender is None else sender.address_data,
+        "messages": sms.number_of_messages_sent,
+        "message_class": mms.message_class.class_identifier if mms and mms.message_class else None,
     }
 
 
@@ -283,20 +407,39 @@ def test_both_read_what_the_library_wrote(ccr: CCR) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(requests().filter(lambda ccr: any((ccr.calling, ccr.called, ccr.role_of_node is not None))))
+@given(requests())
 def test_both_read_what_a_client_of_ours_wrote(ccr: CCR) -> None:
     """The other direction: `encode_ccr` says the same to both."""
     message = encode_ccr(ccr)
     assert decode_ccr(message) == ccr
-    if ccr.apn is not None or ccr.serving_plmn is not None:
-        theirs = read_by_the_library(message)
-        assert {name: getattr(ccr, name) for name in theirs} == theirs
+    theirs = read_by_the_library(message)
+    assert {name: getattr(ccr, name) for name in theirs} == theirs
 
 
 # --- (b) we write, the library reads ------------------------------------------------------------------
 
-GRANTED = st.builds(Units, maybe(U32), maybe(U64), maybe(U64), maybe(U64), maybe(U64))
-FINAL = st.none() | st.builds(FinalUnit, st.integers(0, 2))
+SIGNED_AMOUNT = st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1), U32)
+ANY_MONEY = st.builds(
+    Money, st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1), maybe(U32)
+)
+GRANTED = st.builds(
+    Units, maybe(U32), maybe(U64), maybe(U64), maybe(U64), maybe(U64), st.none() | ANY_MONEY
+)
+FILTERS = st.lists(WORDS, max_size=2).map(tuple)
+FINAL = (
+    st.none()
+    | st.just(FinalUnit())
+    | st.builds(
+        FinalUnit,
+        st.just(1),
+        st.integers(0, 3),
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=20),
+        FILTERS,
+        FILTERS,
+    )
+    | st.builds(FinalUnit, st.just(2), filter_rules=FILTERS, filter_ids=FILTERS)
+)
+REFUND = st.binary(max_size=6)
 CODES = st.sampled_from(sorted(int(each) for each in ResultCode))
 FAILED = st.sampled_from(
     [b"", u32(432, 7), octets(461, b"x@y"), example(456), octets(443, example(450))]
@@ -315,6 +458,19 @@ ANSWERS = st.builds(
             final_unit=FINAL,
             time_threshold=maybe(U32),
             volume_threshold=maybe(U32),
+            unit_threshold=maybe(U32),
+            holding_seconds=maybe(U32),
+            consumption_seconds=maybe(U32),
+            trigger=st.none() | st.lists(st.integers(0, 76), max_size=3).map(tuple),
+            refund_information=REFUND,
+        )
+        | st.builds(
+            MSCCAnswer,
+            rating_group=maybe(U32),
+            service_identifiers=st.just(()),
+            result_code=st.just(2001),
+            gsu=GRANTED,
+            tariff_time_change=MOMENT,
         ),
         max_size=3,
     ).map(tuple),
@@ -323,8 +479,12 @@ ANSWERS = st.builds(
     command_final_unit=FINAL,
     failure_handling=maybe(st.integers(0, 2)),
     session_failover=maybe(st.integers(0, 1)),
-    cost=st.none()
-    | st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1), U32),
+    cost=st.none() | SIGNED_AMOUNT,
+    direct_debiting_failure_handling=maybe(st.integers(0, 1)),
+    check_balance_result=maybe(st.integers(0, 1)),
+    low_balance=maybe(st.integers(0, 1)),
+    remaining_balance=st.none() | SIGNED_AMOUNT,
+    refund_information=REFUND,
     error_message=st.none() | WORDS,
     failed_avp=FAILED,
 )
@@ -353,16 +513,39 @@ def units_in(avps: dict[tuple[int, int], list[Avp]]) -> Units | None:
     if (431, 0) not in avps:
         return None
     inner = by_code(avps[431, 0][0].value)
-    return Units(*(number_in(inner, code) for code in (420, 421, 412, 414, 417)))
+    time, total, received, sent, specific = (
+        number_in(inner, code) for code in (420, 421, 412, 414, 417)
+    )
+    amount = amount_in(inner, 413)
+    return Units(time, total, received, sent, specific, amount and Money(*amount))
+
+
+def change_in(avps: dict[tuple[int, int], list[Avp]]) -> int | None:
+    """Tariff-Time-Change in Granted-Service-Unit."""
+    inner = by_code(avps[431, 0][0].value) if (431, 0) in avps else {}
+    return int(inner[451, 0][0].value.timestamp()) if (451, 0) in inner else None
 
 
 def final_in(avps: dict[tuple[int, int], list[Avp]]) -> FinalUnit | None:
-    """Final-Unit-Indication, which holds one AVP."""
+    """Final-Unit-Indication; TERMINATE holds one AVP."""
     if (430, 0) not in avps:
         return None
-    (action,) = avps[430, 0][0].value
-    assert action.code == 449
-    return FinalUnit(action.value)
+    inner = by_code(avps[430, 0][0].value)
+    action = number_in(inner, 449)
+    assert action is not None
+    assert action or len(inner) == 1
+    rules = tuple(each.value.decode() for each in inner.get((438, 0), []))
+    names = tuple(each.value for each in inner.get((11, 0), []))
+    kind, address = None, ""
+    if (434, 0) in inner:
+        server = by_code(inner[434, 0][0].value)
+        kind, address = number_in(server, 433), server[435, 0][0].value
+    return FinalUnit(action, kind, address, rules, names)
+
+
+def octets_in(avps: dict[tuple[int, int], list[Avp]], code: int) -> bytes:
+    """Octets of 3GPP, none where they are absent."""
+    return bytes(avps[code, TGPP][0].payload) if (code, TGPP) in avps else b""
 
 
 def service_in(avp: Avp) -> MSCCAnswer:
@@ -379,18 +562,37 @@ def service_in(avp: Avp) -> MSCCAnswer:
         final_in(inner),
         number_in(inner, 868, TGPP),
         number_in(inner, 869, TGPP),
+        number_in(inner, 1226, TGPP),
+        number_in(inner, 871, TGPP),
+        number_in(inner, 881, TGPP),
+        tuple(each.value for each in inner[1264, TGPP][0].value) if (1264, TGPP) in inner else None,
+        change_in(inner),
+        octets_in(inner, 2022),
     )
 
 
-def cost_in(avps: dict[tuple[int, int], list[Avp]]) -> tuple[int, int, int] | None:
-    """Cost-Information."""
-    if (423, 0) not in avps:
+def amount_in(
+    avps: dict[tuple[int, int], list[Avp]], code: int, vendor: int = 0
+) -> tuple[int, int, int | None] | None:
+    """Unit-Value and Currency-Code of the group."""
+    if (code, vendor) not in avps:
         return None
-    outer = by_code(avps[423, 0][0].value)
+    outer = by_code(avps[code, vendor][0].value)
     inner = by_code(outer[445, 0][0].value)
     digits, exponent = number_in(inner, 447), number_in(inner, 429)
-    currency = number_in(outer, 425)
-    assert digits is not None and exponent is not None and currency is not None
+    assert digits is not None and exponent is not None
+    return digits, exponent, number_in(outer, 425)
+
+
+def priced_in(
+    avps: dict[tuple[int, int], list[Avp]], code: int, vendor: int = 0
+) -> tuple[int, int, int] | None:
+    """The same, where the currency is required."""
+    amount = amount_in(avps, code, vendor)
+    if amount is None:
+        return None
+    digits, exponent, currency = amount
+    assert currency is not None
     return digits, exponent, currency
 
 
@@ -407,10 +609,21 @@ def answer_in(message: Message) -> CCA:
         final_in(avps),
         number_in(avps, 427),
         number_in(avps, 418),
-        cost_in(avps),
+        priced_in(avps, 423),
         avps[281, 0][0].value if (281, 0) in avps else None,
         b"".join(each.as_bytes() for each in avps[279, 0][0].value) if (279, 0) in avps else b"",
+        number_in(avps, 428),
+        number_in(avps, 422),
+        number_in(avps, 2020, TGPP),
+        priced_in(avps, 2021, TGPP),
+        octets_in(avps, 2022),
     )
+
+
+def assert_read_by_a_client(answer: Answer, cca: CCA) -> None:
+    """The client's side reads the same values as the library."""
+    for name in (each.name for each in fields(CCA)):
+        assert getattr(answer, name) == getattr(cca, name), name
 
 
 @settings(max_examples=150, deadline=None)
@@ -437,6 +650,7 @@ def test_the_library_reads_back_every_answer(ccr: CCR, cca: CCA) -> None:
         assert number_in(avps, 415) == ccr.request_number
         assert number_in(avps, 419) == ccr.sub_session_id
     assert answer_in(message) == cca
+    assert_read_by_a_client(decode_cca(data), cca)
     typed = Message.from_bytes(data)
     assert isinstance(typed, CreditControlAnswer)
     assert (typed.result_code, len(typed.multiple_services_credit_control)) == (
@@ -466,7 +680,20 @@ RICH = encode_ccr(
             MSCC(10, (1,), Units(), (USU(Units(total_octets=5), 3, 0),), 2),
             MSCC(20, (), Units(total_octets=9)),
         ),
-        command_usu=(USU(Units(time=1)),),
+        command_usu=(USU(Units(time=1, money=Money(1250, -2, 398))),),
+        multiple_services=1,
+        correlation_id=b"leg",
+        refund_information=b"7.1.ab",
+        rat_type=6,
+        user_location=b"\x82\x04\x01\x10",
+        sgsn_address="192.0.2.1",
+        ggsn_address="2001:db8::1",
+        charging_id=7,
+        ims_charging_id="icid",
+        recipients=("77010000002",),
+        originator="77010000001",
+        messages=1,
+        message_class=0,
         calling=("tel:+77010000001",),
         called="tel:+77050000001",
         role_of_node=1,

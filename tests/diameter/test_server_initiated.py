@@ -1,6 +1,7 @@
 """RAR and ASR are what clients act on, and their answers are read (RFC 6733, 8.3 and 8.5)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from diameter.message import Message
@@ -84,6 +85,14 @@ def test_a_session_id_is_sent_as_it_came(build: Build, session_id: bytes) -> Non
     message = built(build, session_id)
     assert message[HEADER_SIZE:].startswith(octets(263, session_id))
     assert parse_header(message).length == len(message)
+
+
+def test_a_rar_may_be_for_one_rating_group() -> None:
+    """Rating-Group behind what every RAR has; without it the whole session is meant (RFC 8506, 5.5)."""
+    whole = built(build_rar)
+    for group in (0, 10, 2**32 - 1):
+        message = built(partial(build_rar, rating_group=group))
+        assert message == with_length(whole + u32(432, group))
 
 
 # --- what comes back ----------------------------------------------------------------------------------

@@ -37,6 +37,12 @@ def service_information(data: bytes) -> bytes:
         octets(456, octets(446, TRUNCATED)),
         octets(458, b"abc"),
         service_information(octets(874, b"abc", vendor=TGPP)),
+        service_information(
+            octets(
+                2000, octets(2026, octets(1201, TRUNCATED, vendor=TGPP), vendor=TGPP), vendor=TGPP
+            )
+        ),
+        octets(446, octets(413, octets(445, TRUNCATED))),
         octets(284, b"abc"),
     ],
 )
@@ -63,6 +69,10 @@ def test_an_unknown_avp_with_m_is_5001(body: bytes) -> None:
         octets(99_998, UNKNOWN_M, 0),
         service_information(UNKNOWN_M),
         service_information(octets(874, UNKNOWN_M, vendor=TGPP)),
+        *(
+            service_information(octets(code, UNKNOWN_M, vendor=TGPP))
+            for code in (876, 877, 2000, 2054, 3410)
+        ),
         octets(284, UNKNOWN_M),
         u32(480, 2) + u32(485, 0) + octets(260, u32(266, TGPP) + u32(258, 4)),
     ],
