@@ -9,7 +9,9 @@ functions and leaves an entry with its actor. Exceptions:
 import secrets
 from collections.abc import Sequence
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from ocs import inbox
 from ocs.abmf.ledger import Ledger
@@ -35,6 +37,7 @@ IMSI_DIGITS = range(14, 16)
 #: The client has 10 s to answer (Tx), the worker a little more to say so.
 ASR_WAIT_SECONDS = 12.0
 
+CHANGED = "somebody else changed this subscriber just now; look again"
 POST_REFUSALS = {
     PostStatus.MISMATCH: "this key was used before for another movement",
     PostStatus.INSUFFICIENT: "the account has less than that",
@@ -42,8 +45,9 @@ POST_REFUSALS = {
     PostStatus.LIMIT: "the balance would pass the largest amount an account can hold",
 }
 
-
 NOTHING = Micros(0)
+
+log = structlog.get_logger()
 
 
 class DeskError(Exception):
@@ -86,6 +90,7 @@ class Desk:
             identities.append(Identity(IdentityKind.IMSI, digits(imsi, IMSI_DIGITS, "an IMSI")))
         tariff = tariff or self._default_tariff
         self._check_tariff(tariff)
+        check_state(state)
         if balance < 0:
             raise DeskError("a prepaid balance cannot be below zero")
         try:
@@ -113,15 +118,16 @@ class Desk:
         self, msisdn: str, *, tariff: str | None = None, state: SubscriberState | None = None
     ) -> Subscriber:
         """Another tariff or state. A subscriber who is barred has the open sessions aborted."""
+        if state is not None:
+            check_state(state)
         subscriber = await self.find(msisdn)
         if tariff is not None:
             self._check_tariff(tariff)
         changed = await self._subscribers.update(subscriber, tariff=tariff, state=state)
         if changed is None:
-            raise DeskError("somebody else changed this subscriber just now; look again")
-        for session in await self._records.sessions_of(changed):
-            kind = inbox.RAR if changed.state is SubscriberState.ACTIVE else inbox.ASR
-            await inbox.tell(self._client, session, kind)
+            raise DeskError(CHANGED)
+        kind = inbox.RAR if changed.state is SubscriberState.ACTIVE else inbox.ASR
+        await self._tell(await self._records.sessions_of(changed), kind)
         return changed
 
     async def remove(self, msisdn: str) -> None:
@@ -132,7 +138,8 @@ class Desk:
         balance = await self._balance(subscriber)
         if balance.main:
             raise DeskError("money is left on the account: pay it out with a negative top-up first")
-        await self._subscribers.remove(subscriber)
+        if not await self._subscribers.remove(subscriber):
+            raise DeskError(CHANGED)
 
     async def balance(self, msisdn: str) -> Balance:
         """The amounts of the subscriber's account."""
@@ -140,6 +147,10 @@ class Desk:
 
     async def topup(self, msisdn: str, amount: Micros, key: str | None = None) -> PostOutcome:
         """Credit (or, negative, pay out) once per key; waiting sessions are re-authorised."""
+        if amount == 0:
+            raise DeskError("an amount other than 0 is needed")
+        if key == "":
+            raise DeskError("an empty key would not stop a second top-up: leave it out, or fill it")
         subscriber = await self.find(msisdn)
         kind, reason = ("topup", "top-up") if amount >= 0 else ("adjustment", "pay-out")
         return await self._post(subscriber, amount, kind, reason, key)
@@ -187,18 +198,28 @@ class Desk:
         )
         if outcome.status in POST_REFUSALS:
             raise DeskError(POST_REFUSALS[outcome.status])
-        await self._reauthorise(outcome.waiting)
+        # Money came: sessions on a final unit or refused ask again (RFC 8506, 5.5).
+        await self._tell(outcome.waiting, inbox.RAR)
         return outcome
 
-    async def _reauthorise(self, waiting: Sequence[OpenSession]) -> None:
-        """Money came: sessions on a final unit or refused ask again (RFC 8506, 5.5)."""
-        for session in waiting:
-            await inbox.tell(self._client, session, inbox.RAR)
+    async def _tell(self, sessions: Sequence[OpenSession], kind: str) -> None:
+        """Advise the clients. What was changed stays changed: it must not look as if it had failed."""
+        try:
+            for session in sessions:
+                await inbox.tell(self._client, session, kind)
+        except RedisError as error:
+            log.warning("clients not told", kind=kind, error=str(error))
 
     def _check_tariff(self, tariff: str) -> None:
         if tariff not in self._catalogue.tariffs:
             known = ", ".join(sorted(self._catalogue.tariffs))
             raise DeskError(f"there is no tariff {tariff!r}; the catalogue has {known}")
+
+
+def check_state(state: SubscriberState) -> None:
+    """A terminated subscriber would keep the number, and nobody could find the subscriber again."""
+    if state is SubscriberState.TERMINATED:
+        raise DeskError("a subscriber is terminated by removing, which frees the number")
 
 
 def digits(text: str, lengths: range, what: str) -> str:

@@ -17,6 +17,9 @@ from ocs.model import OpenSession
 SWEEP_SECONDS = 1.0
 #: Bounded, so that 100,000 sessions of a lost client do not hold up the charges in between.
 BATCH = 200
+#: Closed side by side: a store that is away, or a session that cannot be closed, costs its neighbours
+#: one time-out and not one each.
+TOGETHER = 20
 
 log = structlog.get_logger()
 
@@ -34,23 +37,35 @@ class Sweeper:
         self._ledger = ledger
         self._metrics = metrics
 
-    async def sweep(self) -> int:
-        """Close what is due now, one batch at most; returns how many sessions were closed."""
+    async def sweep(self) -> bool:
+        """Close what is due now, one batch at most; returns whether more may be due."""
+        due = await self._due(BATCH)
         closed = 0
-        for session in await self._due(BATCH):
-            if await self._ledger.expire(session, "supervision"):
-                closed += 1
-                self._metrics.session_closed(session.service, "timeout")
+        for start in range(0, len(due), TOGETHER):
+            closed += sum(await asyncio.gather(*map(self._close, due[start : start + TOGETHER])))
         if closed:
             self._metrics.expired(closed)
-        return closed
+        return closed > 0 and len(due) == BATCH
+
+    async def _close(self, session: OpenSession) -> bool:
+        """Close one; one that cannot be closed does not keep the others open."""
+        try:
+            outcome = await self._ledger.expire(session, "supervision")
+        except LedgerError as error:
+            log.warning("session not closed", error=str(error), session=session.session_id)
+            return False
+        if outcome.closed:
+            self._metrics.reserved(-outcome.released)
+            self._metrics.session_closed(session.service, "timeout")
+        return outcome.closed
 
     async def run(self) -> None:
         """Sweep for ever; ends by cancellation."""
         while True:
             try:
-                full = await self.sweep() == BATCH
-            except LedgerError as error:
-                log.warning("sweep failed", error=str(error))
-                full = False
-            await asyncio.sleep(0 if full else SWEEP_SECONDS)
+                is_more = await self.sweep()
+            except Exception as error:
+                # The round ends here, not the worker: the next one may find the store mended.
+                log.warning("sweep failed", error=repr(error))
+                is_more = False
+            await asyncio.sleep(0 if is_more else SWEEP_SECONDS)

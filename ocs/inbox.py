@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from ocs.abmf import keys
 from ocs.abmf.encoding import raw
-from ocs.abmf.ledger import Ledger, LedgerError
+from ocs.abmf.ledger import Ledger
 from ocs.abmf.records import Records
 from ocs.diameter.server_initiated import build_asr, build_rar, result_code
 from ocs.metrics import Metrics
@@ -32,6 +32,8 @@ ANSWER_SECONDS = 10.0
 POLL_SECONDS = 1
 #: RAR and ASR outstanding at once; more wait in the inbox.
 TASKS_AT_MOST = 100
+#: The oldest go first: a worker that is away must not fill the store.
+MESSAGES_AT_MOST = 10_000
 
 RAR, ASR = "rar", "asr"
 SUCCESS, LIMITED_SUCCESS, UNKNOWN_SESSION_ID = 2001, 2002, 5002
@@ -49,7 +51,8 @@ async def tell(client: Redis, session: OpenSession, kind: str, *, wait: float = 
     """Ask the owner of `session` to send an RAR or ASR.
 
     Returns "" when not asked to wait, else what became of it: "ended" or "asked" (the client agreed),
-    "unknown" (it has no such session), "no answer", or "refused <code>".
+    "unknown" (it has no such session), "outstanding" (asked before and not answered yet), "no answer",
+    or "refused <code>".
     """
     reply = keys.reply(secrets.token_hex(8)) if wait else b""
     message = {
@@ -61,6 +64,7 @@ async def tell(client: Redis, session: OpenSession, kind: str, *, wait: float = 
     inbox = keys.inbox(session.owner)
     async with client.pipeline(transaction=False) as pipeline:
         pipeline.rpush(inbox, json.dumps(message))
+        pipeline.ltrim(inbox, -MESSAGES_AT_MOST, -1)
         pipeline.expire(inbox, STALE_SECONDS * 4)
         await pipeline.execute()
     if not reply:
@@ -73,6 +77,31 @@ async def tell(client: Redis, session: OpenSession, kind: str, *, wait: float = 
             return raw(found[1]).decode()
         waited += POLL_SECONDS
     return "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a sender asks for; `reply` names the list it waits at, or is empty."""
+
+    kind: str
+    session_id: bytes
+    at: int
+    reply: str
+
+
+def read_message(data: bytes) -> Message | None:
+    """A message of the inbox, or None where `tell` wrote no such thing."""
+    try:
+        found = json.loads(data)
+        message = Message(
+            found["kind"],
+            base64.b64decode(found["session"], validate=True),
+            int(found["at"]),
+            str(found["reply"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return message if message.kind in (RAR, ASR) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +132,7 @@ class Inbox:
         self._records = records
         self._ledger = ledger
         self._metrics = metrics
-        self._outstanding: set[bytes] = set()
+        self._outstanding: set[tuple[str, bytes]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -114,6 +143,7 @@ class Inbox:
         finally:
             for task in self._tasks:
                 task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read(self) -> None:
         if len(self._tasks) >= TASKS_AT_MOST:
@@ -126,48 +156,63 @@ class Inbox:
             return
         if found is None:
             return
-        message = json.loads(found[1])
-        if time.time() - message["at"] > STALE_SECONDS:
-            self._metrics.reauth(message["kind"], "stale")
+        message = read_message(raw(found[1]))
+        if message is None:
+            log.warning("inbox message not understood")
+            self._metrics.reauth("other", "malformed")
+            return
+        if time.time() - message.at > STALE_SECONDS:
+            self._metrics.reauth(message.kind, "stale")
             return
         task = asyncio.create_task(self._carry(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, message: dict[str, str]) -> None:
-        kind, session_id = message["kind"], base64.b64decode(message["session"])
+    async def _carry(self, message: Message) -> None:
+        kind = message.kind
         try:
-            result = await self._send(kind, session_id)
-            self._metrics.reauth(kind, result.split()[0] if result else "none")
-            if message["reply"]:
+            result = await self._send(kind, message.session_id)
+            is_refused = result.startswith("refused")
+            self._metrics.reauth(kind, "refused" if is_refused else result.replace(" ", "_"))
+            if message.reply:
                 async with self._client.pipeline(transaction=False) as pipeline:
-                    pipeline.rpush(message["reply"], result)
-                    pipeline.expire(message["reply"], STALE_SECONDS)
+                    pipeline.rpush(message.reply, result)
+                    pipeline.expire(message.reply, STALE_SECONDS)
                     await pipeline.execute()
-        except (LedgerError, RedisError) as error:
-            log.warning("re-authorisation failed", kind=kind, error=str(error))
+        except Exception as error:
+            # The task ends here: a store that is away, or an answer that is no message.
+            log.warning("re-authorisation failed", kind=kind, error=repr(error))
+            self._metrics.reauth(kind, "failed")
 
     async def _send(self, kind: str, session_id: bytes) -> str:
         """Send, await the answer, act on it (RFC 8506, 5.5 and RFC 6733, 8.3, 8.5)."""
         session = await self._records.session(session_id)
         if session is None:
             return "unknown"
-        if session_id in self._outstanding and kind == RAR:
-            return "outstanding"  # at most one RAR at a time: the CCR-U it brings covers both
-        self._outstanding.add(session_id)
+        name = (kind, session_id)
+        if name in self._outstanding:
+            return "outstanding"  # one of a kind at a time: the CCR-U that it brings covers both
+        self._outstanding.add(name)
         try:
             code = await self._ask(kind, session)
         finally:
-            self._outstanding.discard(session_id)
+            self._outstanding.discard(name)
         if code is None:
             log.warning("no answer from the client", kind=kind, peer=session.origin_host)
             return "no answer"
         if code == UNKNOWN_SESSION_ID:
-            await self._ledger.expire(session, "gone")
+            await self._close(session)
             return "unknown"
         if code in (SUCCESS, LIMITED_SUCCESS):
             return "ended" if kind == ASR else "asked"
         return f"refused {code}"
+
+    async def _close(self, session: OpenSession) -> None:
+        """The client has no such session: release what it holds."""
+        outcome = await self._ledger.expire(session, "gone")
+        if outcome.closed:
+            self._metrics.reserved(-outcome.released)
+            self._metrics.session_closed(session.service, "gone")
 
     async def _ask(self, kind: str, session: OpenSession) -> int | None:
         build = build_asr if kind == ASR else build_rar

@@ -25,6 +25,7 @@ class UnitKind(StrEnum):
     SECONDS = "seconds"
     OCTETS = "octets"
     EVENTS = "events"
+    MONEY = "money"  # the client has rated: CC-Money, in micros
 
 
 class IdentityKind(StrEnum):
@@ -87,6 +88,8 @@ class RatingAttributes:
     is_originating: bool = True
     apn: str = ""
     visited_network: str = ""  # MCC-MNC digits
+    rat_type: int | None = None
+    message_class: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ class Price:
     denominator: int
     legs: tuple[Leg, ...]
     name: str  # which price of which tariff matched, for records and people
+    until: UtcMillis | None = None  # from then on another price may apply; None: none is known
+    counts: str = "total"  # of octets: "total", "input" or "output"
 
 
 # --- the plan, and what became of it -----------------------------------------------------------
@@ -189,6 +194,7 @@ class Charge:
     denominator: int = 1
     legs: tuple[Leg, ...] = ()
     refusal: Refusal = Refusal.NONE
+    unit: UnitKind = UnitKind.EVENTS  # says how an absurd report is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +217,8 @@ class ChargePlan:
     realm: str  # Origin-Realm
     peer: str  # identity of the adjacent peer the request came by
     owner: str  # this worker's inbox
+    scope: str = "realm"  # whose sessions the peer may touch: its "host"'s, or of the "realm"
+    state_id: int = 0  # Origin-State-Id of the client, 0 where it says none
 
 
 class ChargeStatus(StrEnum):
@@ -238,12 +246,14 @@ class OutcomeStatus(StrEnum):
 
     CHARGED = "charged"  # amounts moved as listed; the session is open
     CLOSED = "closed"  # a T was settled, all released
-    REFUSED = "refused"  # no grant at all: the session is closed (U) or was never opened (I)
+    REFUSED = "refused"  # no grant: the session is closed (U), was never opened (I); E: unpaid
     UNKNOWN = "unknown"  # U or T without a session: 5002; the usage is kept as an orphan record
     LATE = "late"  # U or T after supervision closed the session: debited once, 5002
     MISMATCH = "mismatch"  # same type and number, other content: 5012, nothing moved
     EXISTS = "exists"  # a second INITIAL of an open session: 5012, nothing moved
-    UNRATED = "unrated"  # an INITIAL without a single price: 5031, nothing stored
+    DEBITED = "debited"  # an EVENT was paid, whole
+    FOREIGN = "foreign"  # the session belongs to another client: 5002, nothing moved
+    UNRATED = "unrated"  # an INITIAL or EVENT without a price: 5031, nothing stored
     STALE = "stale"  # planned on an old snapshot; `subscriber` is the fresh one: plan again
 
 
@@ -262,6 +272,8 @@ class ChargeOutcome:
     total_cost: int = 0  # booked for the whole session so far
     available: int = 0  # of the account afterwards
     subscriber: Subscriber | None = None  # with STALE only
+    clamped: int = 0  # units of absurd reports that were not charged
+    waiting: tuple[bytes, ...] = ()  # other sessions of the account to be re-authorised
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +341,39 @@ class PostOutcome:
     status: PostStatus
     balance: Balance = field(default_factory=Balance)
     waiting: tuple[OpenSession, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A client gives an event back (RFC 8506, 6.4): once for its token, once for its own request.
+
+    `token` is the Refund-Information we sent: "<partition>.<account>.<digest of the Session-Id>".
+    """
+
+    token: str
+    number: str  # as in ChargePlan
+    content: str
+    session_id: bytes  # of the refund's own request
+    actor: str
+
+
+class RefundStatus(StrEnum):
+    """What became of a refund."""
+
+    REFUNDED = "refunded"
+    REPEATED = "repeated"  # given back before: success, nothing moved
+    MISMATCH = "mismatch"  # this request's number was used with other content
+    UNKNOWN = "unknown"  # the token names nothing that was paid
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOutcome:
+    """The ledger's word on a refund."""
+
+    status: RefundStatus
+    units: int = 0
+    amount: int = 0  # micros given back by this call
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

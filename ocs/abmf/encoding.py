@@ -1,8 +1,13 @@
-"""Subscribers and session contexts as the bytes the store keeps: compact JSON, read by people too."""
+"""Subscribers and session contexts as the bytes the store keeps: compact JSON, read by people too.
+
+And the one name of ours that a client keeps for us: Refund-Information, the token of what was paid.
+"""
 
 import json
+import re
 from dataclasses import asdict
 
+from ocs.abmf import keys
 from ocs.model import (
     AccountId,
     Identity,
@@ -58,3 +63,21 @@ def decode_context(data: bytes) -> SessionContext:
     value = json.loads(data)
     value["attributes"] = RatingAttributes(**value["attributes"])
     return SessionContext(**value)
+
+
+#: No leading zeros: one payment has one token.
+_TOKEN = re.compile(r"(0|[1-9][0-9]{0,4})\.([1-9][0-9]{0,18})\.([0-9a-f]{32})")
+
+
+def refund_token(partition: Partition, account_id: AccountId, session_id: bytes) -> str:
+    """Refund-Information (3GPP TS 32.299, 7.2.171): what a refund names to get this payment back."""
+    return f"{partition}.{account_id}.{keys.digest(session_id).decode()}"
+
+
+def read_refund_token(token: str) -> tuple[Partition, AccountId, bytes] | None:
+    """Partition, account and the session's name; None where we wrote no such token."""
+    found = _TOKEN.fullmatch(token)
+    if found is None:
+        return None
+    partition, account_id, name = found.groups()
+    return Partition(int(partition)), AccountId(account_id), name.encode()

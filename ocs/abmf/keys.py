@@ -48,7 +48,7 @@ def answers(partition: int, name: bytes) -> bytes:
 
 
 def open_sessions(partition: int, account_id: str) -> bytes:
-    """Hash of an account's open Session-Ids."""
+    """Hash of an account's open Session-Ids, each with whether it waits for money or holds some."""
     return b"%b:open:%b" % (tag(partition), account_id.encode())
 
 
@@ -65,6 +65,11 @@ def ledger(partition: int) -> bytes:
 def posting(partition: int, key: str) -> bytes:
     """Record of one idempotency key."""
     return b"%b:post:%b" % (tag(partition), digest(key.encode()))
+
+
+def origin(host: str) -> bytes:
+    """String with the newest Origin-State-Id of a client; a domain name's case says nothing."""
+    return b"origin:%b" % digest(host.lower().encode())
 
 
 def route(name: bytes, partitions: int) -> bytes:

@@ -10,6 +10,7 @@ Exceptions:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from redis.exceptions import RedisError
@@ -23,6 +24,8 @@ from ocs.model import (
     Partition,
     Posting,
     PostOutcome,
+    Refund,
+    RefundOutcome,
     Subscriber,
 )
 
@@ -48,21 +51,43 @@ def reading() -> Iterator[None]:
         raise LedgerUnavailable(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class ExpireOutcome:
+    """What became of a session that was to be closed from our side.
+
+    `waiting` are other sessions of the account that wait for the money this call released.
+    """
+
+    closed: bool
+    waiting: tuple[bytes, ...] = ()
+    released: int = 0  # micros
+
+
 class Ledger(Protocol):
     """The only place that changes money."""
 
     async def charge(self, plan: ChargePlan) -> ChargeOutcome:
-        """Settle, release and reserve all charges of one CCR, exactly once per key."""
+        """Settle, release and reserve all charges of one CCR, exactly once per key.
+
+        An EVENT is debited at once, whole or not at all.
+        """
+
+    async def refund(self, refund: Refund) -> RefundOutcome:
+        """Give back what an event or an ended session took, once, and never more than that."""
 
     async def post(self, posting: Posting) -> PostOutcome:
         """Apply one movement under its idempotency key."""
 
-    async def expire(self, session: OpenSession, reason: str) -> bool:
+    async def expire(self, session: OpenSession, reason: str) -> ExpireOutcome:
         """Release everything the session holds and close it, leaving a tombstone of 24 h.
 
         With reason "supervision" it is closed only if its deadline has passed by the store's clock.
-        Returns False when there was nothing (more) to close.
+        With "cut" it is not closed: its next request will be refused.
         """
+
+    async def restarted(self, host: str, state_id: int) -> bool:
+        """Whether this Origin-State-Id says that the client lost its sessions: it is higher than the one
+        known before. True once for each rise; 0 says nothing."""
 
     async def put(self, subscriber: Subscriber) -> Subscriber | None:
         """Store subscriber data if `subscriber.version` is the stored one (0: not there yet).

@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 
 FOLDER = Path(__file__).parent / "lua"
 #: In this order: each uses only what stands before it.
-SHARED = ("common", "money", "session", "plan", "answer")
-FUNCTIONS = ("charge", "post", "expire", "put")
+SHARED = ("common", "money", "session", "plan", "answer", "write")
+FUNCTIONS = ("charge", "event", "refund", "post", "expire", "put", "origin")
 #: Calls that only release or keep nothing are let in when the memory is full.
 ALLOW_OOM = frozenset({"expire"})
 
@@ -34,9 +34,12 @@ class Library:
     name: str
     source: str
     charge: str
+    event: str
+    refund: str
     post: str
     expire: str
     put: str
+    origin: str
 
     @classmethod
     def from_package(cls) -> "Library":

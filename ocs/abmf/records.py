@@ -1,6 +1,6 @@
 """Plain reads for people and sweepers: entries of an account, open and due sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from redis.asyncio import Redis
 
@@ -16,6 +16,9 @@ from ocs.model import (
     Subscriber,
     UtcMillis,
 )
+
+#: Sessions read at a time where all are walked over.
+SCAN_COUNT = 500
 
 
 class Records:
@@ -64,6 +67,22 @@ class Records:
         """Every open session of every partition."""
         return await self._by_deadline("+inf", -1)
 
+    async def sessions_of_host(self, host: str, below: int) -> AsyncIterator[list[OpenSession]]:
+        """A client's open sessions whose first request carried an Origin-State-Id below this one, in
+        batches; sessions that end meanwhile do no harm. One that named none says nothing."""
+        for number in range(self._partitions):
+            cursor, partition = 0, Partition(number)
+            while True:
+                cursor, members = await self._client.zscan(
+                    keys.due(partition), cursor, count=SCAN_COUNT
+                )
+                rows = await read_rows(self._client, partition, [raw(name) for name, _ in members])
+                found = [read_session(partition, row) for row in rows if is_of(row, host, below)]
+                if found:
+                    yield found
+                if cursor == 0:
+                    break
+
     async def due(self, limit: int) -> list[OpenSession]:
         """Sessions whose deadline has passed by the store's clock, at most `limit`."""
         with reading():
@@ -87,13 +106,27 @@ async def read_sessions(
     client: Redis, partition: Partition, session_ids: Sequence[bytes]
 ) -> list[OpenSession]:
     """Those of `session_ids` that are open, in one round trip."""
+    rows = await read_rows(client, partition, session_ids)
+    return [read_session(partition, row) for row in rows]
+
+
+async def read_rows(
+    client: Redis, partition: Partition, session_ids: Sequence[bytes]
+) -> list[dict[bytes, bytes]]:
+    """The hashes of those of `session_ids` that are open."""
     if not session_ids:
         return []
     async with client.pipeline(transaction=False) as pipeline:
         for each in session_ids:
             pipeline.hgetall(keys.session(partition, keys.digest(each)))
         rows = await pipeline.execute()
-    return [read_session(partition, row) for row in rows if row.get(b"state") == b"open"]
+    return [row for row in rows if row.get(b"state") == b"open"]
+
+
+def is_of(row: Mapping[bytes, bytes], host: str, below: int) -> bool:
+    """Whether a session hash is this client's, opened with an Origin-State-Id below the given one."""
+    is_hosts = row[b"host"].lower() == host.lower().encode()
+    return is_hosts and 0 < int(row.get(b"state_id", b"0")) < below
 
 
 def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSession:

@@ -20,8 +20,18 @@ from redis.exceptions import (
 )
 
 from ocs.abmf import keys
-from ocs.abmf.encoding import decode_subscriber, encode_subscriber, raw
-from ocs.abmf.ledger import LedgerUnavailable, OutcomeUnknown
+from ocs.abmf.calls import (
+    Argument,
+    Command,
+    as_list,
+    plan_arguments,
+    read_expired,
+    read_outcome,
+    read_refund,
+    word,
+)
+from ocs.abmf.encoding import encode_subscriber, raw, read_refund_token
+from ocs.abmf.ledger import ExpireOutcome, LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.model import (
@@ -29,26 +39,28 @@ from ocs.model import (
     Balance,
     ChargeOutcome,
     ChargePlan,
-    ChargeResult,
-    ChargeStatus,
     OpenSession,
     OutcomeStatus,
     Partition,
     Posting,
     PostOutcome,
     PostStatus,
+    Refund,
+    RefundOutcome,
+    RefundStatus,
     RequestType,
     Subscriber,
-    invariant,
 )
-
-Argument = bytes | str | int
-Command = tuple[Argument, ...]
 
 #: How long the route of an ended session leads to its tombstone.
 ROUTE_SECONDS = 86_400
-#: Usage and requests are below this; a larger number is refused before it reaches the store.
-UNITS_LIMIT = 2**53
+#: An INITIAL that was told so leads nowhere.
+UNOPENED = (
+    OutcomeStatus.STALE,
+    OutcomeStatus.EXISTS,
+    OutcomeStatus.FOREIGN,
+    OutcomeStatus.MISMATCH,
+)
 
 #: Pipelines under way at once. While a store stands still, calls gather here instead of opening
 #: one connection after the other.
@@ -115,7 +127,7 @@ class RedisLedger:
                 for each in await read_sessions(self._client, plan.partition, [plan.session_id]):
                     await self.expire(each, "another account's session")
             return ChargeOutcome(OutcomeStatus.EXISTS)
-        if outcome.status is OutcomeStatus.STALE and is_new:
+        if is_new and (outcome.status in UNOPENED or outcome.is_replayed):
             await self._call("charge", ("DEL", route))  # the fresh plan may be another account's
         elif outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.UNRATED):
             self._send(("EXPIRE", route, ROUTE_SECONDS))
@@ -142,7 +154,7 @@ class RedisLedger:
         found = await read_sessions(self._client, partition, [raw(each) for each in waiting])
         return PostOutcome(status, balance or Balance(), tuple(found))
 
-    async def expire(self, session: OpenSession, reason: str, actor: str = "ocs") -> bool:
+    async def expire(self, session: OpenSession, reason: str, actor: str = "ocs") -> ExpireOutcome:
         name = keys.digest(session.session_id)
         partition, account = session.partition, session.account_id
         command: Command = (
@@ -158,8 +170,28 @@ class RedisLedger:
         commands = [command]
         if reason != "cut":
             commands.insert(0, ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
-        reply = as_list((await self._call("expire", *commands))[-1])
-        return word(reply[0]) in ("expired", "marked")
+        return read_expired(as_list((await self._call("expire", *commands))[-1]))
+
+    async def refund(self, refund: Refund) -> RefundOutcome:
+        found = read_refund_token(refund.token)
+        if found is None or found[0] >= self._partitions:
+            return RefundOutcome(RefundStatus.UNKNOWN)
+        partition, account, name = found
+        command: Command = (
+            "FCALL", self._library.refund, 4,
+            keys.account(partition, account),
+            keys.session(partition, name),
+            keys.answers(partition, keys.digest(refund.session_id)),
+            keys.ledger(partition),
+            refund.number, refund.content, refund.session_id, account, refund.actor,
+        )  # fmt: skip
+        return read_refund(as_list((await self._call("refund", command))[-1]))
+
+    async def restarted(self, host: str, state_id: int) -> bool:
+        if state_id <= 0:
+            return False
+        command: Command = ("FCALL", self._library.origin, 1, keys.origin(host), state_id)
+        return word(as_list((await self._call("restarted", command))[-1])[0]) == "raised"
 
     async def put(self, subscriber: Subscriber) -> Subscriber | None:
         partition, account = subscriber.partition, subscriber.account_id
@@ -186,8 +218,9 @@ class RedisLedger:
 
     def _charge_command(self, plan: ChargePlan, name: bytes) -> Command:
         partition, account = plan.partition, plan.account_id
+        is_event = plan.type is RequestType.EVENT
         command: list[Argument] = [
-            "FCALL", self._library.charge, 7,
+            "FCALL", self._library.event if is_event else self._library.charge, 7,
             keys.account(partition, account),
             keys.subscriber(partition, account),
             keys.session(partition, name),
@@ -195,22 +228,8 @@ class RedisLedger:
             keys.open_sessions(partition, account),
             keys.due(partition),
             keys.ledger(partition),
-            self._clock(), plan.type.value, plan.number, plan.content, plan.version, plan.context,
-            plan.reply, int(plan.is_refused_whole), plan.supervision_seconds * 1000,
-            plan.session_id, account, plan.actor, plan.realm, plan.peer, plan.owner,
-            len(plan.charges),
         ]  # fmt: skip
-        for charge in plan.charges:
-            used = -1 if charge.used is None else charge.used
-            requested = -1 if charge.requested is None else charge.requested
-            invariant(used < UNITS_LIMIT and requested < UNITS_LIMIT, "units stay below 2^53")
-            command += (
-                charge.key, used, requested, charge.refusal.value, charge.rounding.mode.value,
-                charge.rounding.quantum, charge.denominator, len(charge.legs),
-            )  # fmt: skip
-            for leg in charge.legs:
-                command += (leg.start, leg.end, leg.step, leg.price, leg.entry_micros)
-        return tuple(command)
+        return (*command, *plan_arguments(plan, self._clock()))
 
     # --- one pipeline for each loop tick -----------------------------------------------------------
 
@@ -300,44 +319,3 @@ class RedisLedger:
 def is_certainly_unsent(error: BaseException) -> bool:
     """Whether the connection could not even be opened."""
     return isinstance(error, RedisConnectionError) and "connecting" in str(error)
-
-
-def as_list(reply: object) -> list[object]:
-    """A reply that is an array."""
-    invariant(isinstance(reply, list), "the function replies with an array")
-    return list(reply) if isinstance(reply, list) else []
-
-
-def word(value: object) -> str:
-    """A reply element that is a status."""
-    return raw(value).decode()
-
-
-def read_outcome(reply: list[object]) -> ChargeOutcome:
-    """What the charge function said."""
-    status = OutcomeStatus(word(reply[0]))
-    if status in (OutcomeStatus.MISMATCH, OutcomeStatus.EXISTS, OutcomeStatus.UNRATED):
-        return ChargeOutcome(status)
-    if status is OutcomeStatus.STALE:
-        fresh = decode_subscriber(raw(reply[2]), int(raw(reply[1])))
-        return ChargeOutcome(status, subscriber=fresh)
-    _, named, kept, total, packed = raw(reply[1]).decode().split("|")
-    spent, reserved, written_off, available, was_open = (int(raw(each)) for each in reply[3:8])
-    return ChargeOutcome(
-        status=OutcomeStatus(named),
-        results=tuple(read_result(each) for each in packed.split(";") if each),
-        reply=kept,
-        is_replayed=reply[2] == 1,
-        was_open=was_open == 1,
-        spent=spent,
-        reserved=reserved,
-        written_off=written_off,
-        total_cost=int(total),
-        available=available,
-    )
-
-
-def read_result(packed: str) -> ChargeResult:
-    """One charge of a stored answer."""
-    key, status, granted, is_final = packed.split(" ")
-    return ChargeResult(key, ChargeStatus(status), int(granted), is_final == "1")

@@ -10,7 +10,7 @@ Exceptions:
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from redis.asyncio import Redis
@@ -19,7 +19,7 @@ from redis.exceptions import WatchError
 from ocs.abmf import keys
 from ocs.abmf.encoding import decode_subscriber, raw
 from ocs.abmf.ledger import Ledger, reading
-from ocs.model import AccountId, Identity, Partition, Subscriber, SubscriberState
+from ocs.model import AccountId, Identity, Partition, Subscriber, SubscriberState, UtcMillis
 
 #: About 100 MB of snapshots at the most.
 CACHED_AT_MOST = 100_000
@@ -38,11 +38,15 @@ class IdentityTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """Where a session is paid, and what it remembers (b"": it was never opened here)."""
+    """Where a session is paid, and what it remembers (b"": it was never opened here).
+
+    `answered` is this worker's own memory: when services were last answered, around a change of tariff.
+    """
 
     partition: Partition
     account_id: AccountId
     context: bytes
+    answered: dict[str, UtcMillis] = field(default_factory=dict, compare=False)
 
 
 class Cache(Generic[K, V]):
@@ -167,11 +171,9 @@ class Subscribers:
         self._sessions.put(session_id, record)
         return record
 
-    def remember_session(
-        self, session_id: bytes, partition: Partition, account_id: AccountId, context: bytes
-    ) -> None:
+    def remember_session(self, session_id: bytes, record: SessionRecord) -> None:
         """Keep what a CCR-I just stored."""
-        self._sessions.put(session_id, SessionRecord(partition, account_id, context))
+        self._sessions.put(session_id, record)
 
     def orphan_partition(self, session_id: bytes) -> Partition:
         """Where the record of a session nobody knows is kept."""

@@ -1,14 +1,18 @@
 """What the store keeps of subscribers and sessions comes back as it went in."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocs.abmf import keys
 from ocs.abmf.encoding import (
     decode_context,
     decode_subscriber,
     encode_context,
     encode_subscriber,
     raw,
+    read_refund_token,
+    refund_token,
 )
 from ocs.model import (
     AccountId,
@@ -62,3 +66,26 @@ def test_a_context_comes_back(each: SessionContext) -> None:
 def test_replies_are_octets() -> None:
     """Whatever form the client library gives them in."""
     assert (raw(b"x"), raw("x"), raw(7)) == (b"x", b"x", b"7")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.2", "1.2.", "a.2.0", "1.2.3.4", "1..5", " 1.2.3", "1.2.3\n"]
+)
+def test_what_is_no_token_of_ours_is_nothing(text: str) -> None:
+    """A client may send anything as Refund-Information."""
+    assert read_refund_token(text) is None
+
+
+@given(st.text())
+def test_any_text_is_a_token_or_nothing(text: str) -> None:
+    """No text raises."""
+    assert read_refund_token(text) is None
+
+
+@given(st.integers(0, 255), st.integers(1, 2**53), st.binary(max_size=300))
+def test_a_token_names_what_it_was_made_of(number: int, account: int, session: bytes) -> None:
+    """Partition, account and the session's digest of 128 bits; printable, whatever the Session-Id holds."""
+    account_id = AccountId(str(account))
+    token = refund_token(Partition(number), account_id, session)
+    assert token.isascii() and token.isprintable()
+    assert read_refund_token(token) == (number, account_id, keys.digest(session))

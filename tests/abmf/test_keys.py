@@ -54,3 +54,10 @@ def test_every_builder_is_explained() -> None:
     """This file is the list of all keys: each says what stands there."""
     made = [each for _, each in inspect.getmembers(keys, inspect.isfunction)]
     assert all(each.__doc__ for each in made if each.__module__ == keys.__name__)
+
+
+def test_a_client_has_one_key_for_its_restarts() -> None:
+    """However it writes its name, and whatever stands in it."""
+    assert keys.origin("Client.Example") == keys.origin("client.example")
+    assert keys.origin("client.example") != keys.origin("other.example")
+    assert keys.origin("{p001}").count(b"{") == 0

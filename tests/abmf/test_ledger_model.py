@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis as SyncRedis
 
+from ocs.abmf.encoding import refund_token
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.abmf.redis_ledger import RedisLedger
@@ -20,9 +21,11 @@ from ocs.model import (
     Leg,
     Micros,
     Posting,
+    Refund,
     Refusal,
     Rounding,
     RoundingMode,
+    UnitKind,
 )
 from ocs.store.connect import connect
 from tests.support.memory_ledger import MemoryLedger
@@ -40,6 +43,14 @@ PRICES = {
     ),
     "odd": (Rounding(RoundingMode.HALF_UP, 3), 11, (Leg(0, 40, 7, 12_345), Leg(40, 999, 1, 13))),
 }
+UNITS = {"call": UnitKind.SECONDS, "data": UnitKind.OCTETS}
+#: Host and realm: a client, its neighbour, the first in other letters, and a stranger.
+CLIENTS = [
+    *[("a.example", "example")] * 8,
+    ("b.example", "example"),
+    ("A.Example", "EXAMPLE"),
+    ("a.elsewhere", "elsewhere"),
+]
 units = st.one_of(st.none(), st.integers(0, 80), st.integers(0, 5000))
 
 
@@ -56,13 +67,21 @@ def charges(draw: st.DrawFn) -> tuple[Charge, ...]:
         if refusal is Refusal.RATING_FAILED:
             legs = ()
         used, wanted = draw(units), draw(units)
-        found.append(Charge(name, used, wanted, rounding, denominator, legs, refusal))
+        unit = UNITS.get(name, UnitKind.EVENTS)
+        found.append(Charge(name, used, wanted, rounding, denominator, legs, refusal, unit))
     return tuple(found)
 
 
 def comparable(outcome: ChargeOutcome) -> tuple[object, ...]:
     """What both sides must agree on."""
-    return outcome.status, outcome.results, outcome.total_cost, outcome.subscriber
+    return (
+        outcome.status,
+        outcome.results,
+        outcome.total_cost,
+        outcome.subscriber,
+        outcome.clamped,
+        set(outcome.waiting),
+    )
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -78,6 +97,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.subscriber = subscriber()
         self.version = 0
         self.plans: list[ChargePlan] = []
+        self.refunds: list[Refund] = []
         with SyncRedis.from_url(self.url) as plain:
             plain.flushdb()
         library = Library.from_package()
@@ -117,13 +137,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert outcome.status is self.memory.post(posting).status
 
     @rule(
-        kind=st.sampled_from("IIIUUUUUUT"),
+        kind=st.sampled_from("IIIUUUUUUTEE"),
         number=st.integers(0, 40),
         session=st.sampled_from(SESSIONS),
         whole=st.booleans(),
         asked=charges(),
         is_stale=st.integers(0, 9),
         supervision=st.sampled_from([60, 1200, 4000]),
+        client=st.sampled_from(CLIENTS),
+        scope=st.sampled_from(["host", "realm", "realm"]),
     )
     def charge(
         self,
@@ -134,11 +156,13 @@ class LedgerMachine(RuleBasedStateMachine):
         asked: tuple[Charge, ...],
         is_stale: int,
         supervision: int,
+        client: tuple[str, str],
+        scope: str,
     ) -> None:
-        """Any request, in any order, legal or not."""
+        """Any request of anybody, in any order, legal or not."""
         version = self.version - (is_stale == 9)
         if session not in self.memory.sessions and number % 8:
-            kind = "I"  # most histories begin at the beginning
+            kind = "E" if kind == "E" else "I"  # most histories begin at the beginning
         made = plan(
             self.subscriber,
             kind,
@@ -148,6 +172,9 @@ class LedgerMachine(RuleBasedStateMachine):
             whole=whole,
             version=version,
             supervision=supervision,
+            actor=client[0],
+            realm=client[1],
+            scope=scope,
         )
         self.plans.append(made)
         self.both(made)
@@ -159,7 +186,9 @@ class LedgerMachine(RuleBasedStateMachine):
             made = self.plans[index % len(self.plans)]
             first = self.both(made)
             before = self.memory.balance(self.subscriber.account_id)
-            assert self.both(made) == first
+            again = self.both(made)
+            assert again[:4] == first[:4]
+            assert again[4:] == (0, set())
             assert before == self.memory.balance(self.subscriber.account_id)
 
     @rule(session=st.sampled_from(SESSIONS), reason=st.sampled_from(["supervision", "gone", "cut"]))
@@ -170,7 +199,37 @@ class LedgerMachine(RuleBasedStateMachine):
         assert bool(found) == (known is not None and known.state == "open")
         if found:
             done = self.runner.run(self.redis.expire(found[0], reason))
-            assert done == self.memory.expire(session, reason)
+            mine = self.memory.expire(session, reason)
+            assert (done.closed, done.released) == (mine.closed, mine.released)
+            assert set(done.waiting) == set(mine.waiting)
+
+    @rule(
+        paid=st.sampled_from(SESSIONS),
+        own=st.sampled_from(SESSIONS[:3]),
+        number=st.integers(0, 2),
+        content=st.sampled_from(["c1", "c2"]),
+        actor=st.sampled_from(["a.example", "b.example", "a.elsewhere"]),
+    )
+    def refund(self, paid: bytes, own: bytes, number: int, content: str, actor: str) -> None:
+        """Somebody gives something back, or tries to."""
+        each = self.subscriber
+        ended = [
+            name
+            for name, one in self.memory.sessions.items()
+            if one.state not in ("open", "orphan")
+        ]
+        if ended and number:
+            paid = ended[-1]  # a refund of what was paid is the rarer case
+        token = refund_token(each.partition, each.account_id, paid)
+        self.refunds.append(Refund(token, str(number), content, own, actor))
+        self.refund_again(-1)
+
+    @rule(index=st.integers(0, 1000))
+    def refund_again(self, index: int) -> None:
+        """A refund, or its repeat: what is given back is the same on both sides, and given once."""
+        if self.refunds:
+            made = self.refunds[index % len(self.refunds)]
+            assert self.runner.run(self.redis.refund(made)) == self.memory.refund(made)
 
     @rule(millis=st.integers(0, 2_000_000))
     def pass_time(self, millis: int) -> None:
@@ -211,7 +270,7 @@ def test_store_equals_model(machine: type[LedgerMachine]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=120,
+            max_examples=80,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

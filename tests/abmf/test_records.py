@@ -1,5 +1,8 @@
 """What people and sweepers read: entries by their links, open and due sessions, damaged rows."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from redis.asyncio import Redis
 
@@ -83,3 +86,66 @@ def test_an_entry_with_foreign_text_is_still_read() -> None:
     """Actor and reason may hold any octets that a peer or a person sent."""
     entry = read_entry(b"1700000000000-3", as_row({b"actor": b"\xff{}", b"seq": b"4"}))
     assert (entry.actor, entry.sequence, entry.at) == ("\\xff{}", 4, 1_700_000_000_000)
+
+
+async def open_session(redis: Redis, payer: Subscriber, name: str, host: str, state: int) -> None:
+    """A session of this client, opened under this Origin-State-Id."""
+    ledger = RedisLedger(redis, Library.from_package())
+    made = plan(payer, "I", 0, call(None, 0), session=name.encode(), actor=host, state_id=state)
+    await ledger.charge(replace(made, is_refused_whole=False))
+
+
+async def of_host(redis: Redis, host: str, below: int) -> list[bytes]:
+    """The names that the walk finds."""
+    found = []
+    async for batch in Records(redis, 256).sessions_of_host(host, below):
+        assert batch
+        found += [each.session_id for each in batch]
+    return sorted(found)
+
+
+async def test_the_sessions_a_restart_ended(redis: Redis, payer: Subscriber) -> None:
+    """Those of that client that were opened before: not its newer ones, not those that name no state,
+    not another client's."""
+    states = {"old": ("A.example", 5), "older": ("a.example", 4), "new": ("a.example", 6)}
+    for name, (host, state) in states.items():
+        await open_session(redis, payer, name, host, state)
+    await open_session(redis, payer, "silent", "a.example", 0)
+    await open_session(redis, payer, "other", "b.example", 5)
+    await open_session(redis, payer, "over", "a.example", 5)
+    ledger = RedisLedger(redis, Library.from_package())
+    await ledger.charge(
+        plan(payer, "T", 1, call(0, None), session=b"over", actor="a.example", state_id=5)
+    )
+    assert await of_host(redis, "a.EXAMPLE", 6) == [b"old", b"older"]
+    assert await of_host(redis, "a.example", 4) == []
+    assert await of_host(redis, "nobody.example", 9) == []
+
+
+async def test_many_sessions_come_in_batches_while_they_end(
+    redis: Redis, payer: Subscriber
+) -> None:
+    """Whoever closes what it is given meets each of 1,200 sessions; none is left."""
+    ledger, sizes = RedisLedger(redis, Library.from_package()), []
+    opened = (
+        plan(payer, "I", 0, session=b"s%d" % number, actor="a.example", state_id=1)
+        for number in range(1200)
+    )
+    await asyncio.gather(*map(ledger.charge, opened))
+    async for batch in Records(redis, 256).sessions_of_host("a.example", 2):
+        sizes.append(len(batch))
+        await asyncio.gather(*(ledger.expire(each, "restart") for each in batch))
+    assert max(sizes) < 1200
+    assert sum(sizes) >= 1200
+    assert await of_host(redis, "a.example", 2) == []
+
+
+async def test_an_update_leaves_the_state_of_the_first_request(
+    redis: Redis, payer: Subscriber
+) -> None:
+    """A session is judged by the Origin-State-Id it was opened under."""
+    await open_session(redis, payer, "s", "a.example", 5)
+    ledger = RedisLedger(redis, Library.from_package())
+    made = plan(payer, "U", 1, call(0, None), session=b"s", actor="a.example", state_id=9)
+    await ledger.charge(made)
+    assert await of_host(redis, "a.example", 6) == [b"s"]

@@ -3,11 +3,11 @@
 import asyncio
 from dataclasses import replace
 
-import pytest
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
 from ocs.abmf.encoding import raw
+from ocs.abmf.ledger import ExpireOutcome
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
@@ -15,49 +15,16 @@ from ocs.model import (
     AMOUNT_LIMIT,
     AccountId,
     ChargeStatus,
+    LedgerEntry,
     Leg,
-    Micros,
     OutcomeStatus,
-    Posting,
     PostStatus,
     Refusal,
     Subscriber,
 )
-from tests.support.plans import call, plan, subscriber
+from tests.support.plans import amounts, call, plan, subscriber, topup
 
 PARTITIONS = 256
-
-
-@pytest.fixture
-async def ledger(redis: Redis) -> RedisLedger:
-    """A ledger on an empty store."""
-    library = Library.from_package()
-    await library.load(redis)
-    return RedisLedger(redis, library, PARTITIONS)
-
-
-@pytest.fixture
-async def payer(ledger: RedisLedger) -> Subscriber:
-    """A subscriber with 30.00."""
-    stored = await ledger.put(subscriber())
-    assert stored is not None
-    outcome = await ledger.post(topup(stored, 30_000_000))
-    assert outcome.status is PostStatus.POSTED
-    return stored
-
-
-def topup(each: Subscriber, amount: int, key: str = "first") -> Posting:
-    """A top-up."""
-    return Posting(each.account_id, each.partition, key, "topup", Micros(amount), "test", "because")
-
-
-async def amounts(ledger: RedisLedger, each: Subscriber) -> tuple[int, int, int, int]:
-    """available, reserved, spent, written off; and the invariant."""
-    found = await ledger.balance(each.account_id, each.partition)
-    assert found is not None
-    assert found.credited == found.available + found.reserved + found.spent + found.written_off
-    assert found.available >= 0
-    return found.available, found.reserved, found.spent, found.written_off
 
 
 async def test_posting_refusals(ledger: RedisLedger, payer: Subscriber) -> None:
@@ -75,13 +42,11 @@ async def test_posting_refusals(ledger: RedisLedger, payer: Subscriber) -> None:
 
 async def test_unknown_session(ledger: RedisLedger, payer: Subscriber, redis: Redis) -> None:
     """A U of a session never seen moves nothing and keeps the usage as an orphan record, once."""
-    stray = replace(plan(payer, "U", 1, call(7, 60)), account_id=AccountId(""), version=0)
+    stray = plan(payer, "U", 1, call(7, 60), call(0, 60, "200"), call(None, 60, "300"))
+    stray = replace(stray, account_id=AccountId(""), version=0)
     for _ in range(2):
         assert (await ledger.charge(stray)).status is OutcomeStatus.UNKNOWN
-    rows = await redis.xrange(keys.ledger(payer.partition)) or []
-    entries = [read_entry(raw(name), as_row(row)) for name, row in rows]
-    orphans = [(each.units, each.key) for each in entries if each.kind == "orphan"]
-    assert orphans == [(7, "100")]
+    assert [(each.units, each.key) for each in await orphans(redis, payer)] == [(7, "100")]
     assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
 
 
@@ -111,14 +76,27 @@ async def test_second_initial(ledger: RedisLedger, payer: Subscriber) -> None:
     assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
 
 
-async def test_same_number_other_content(ledger: RedisLedger, payer: Subscriber) -> None:
-    """The key of a request is bound to its content."""
+async def orphans(redis: Redis, each: Subscriber) -> list[LedgerEntry]:
+    """The records of usage that nobody was charged for."""
+    rows = await redis.xrange(keys.ledger(each.partition)) or []
+    entries = [read_entry(raw(name), as_row(row)) for name, row in rows]
+    return [entry for entry in entries if entry.kind == "orphan"]
+
+
+async def test_same_number_other_content(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """The key of a request is bound to its content; usage told that way is kept for the books, once."""
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     await ledger.charge(plan(payer, "U", 1, call(10, 60)))
     before = await amounts(ledger, payer)
-    outcome = await ledger.charge(plan(payer, "U", 1, call(50, 60)))
-    assert outcome.status is OutcomeStatus.MISMATCH
-    assert await amounts(ledger, payer) == before
+    for _ in range(2):
+        outcome = await ledger.charge(plan(payer, "U", 1, call(50, 60), call(0, 60, "200")))
+        assert outcome.status is OutcomeStatus.MISMATCH
+        assert await amounts(ledger, payer) == before
+    (record,) = await orphans(redis, payer)
+    assert (record.units, record.key, record.account_id) == (50, "100", payer.account_id)
+    assert (record.reason, record.request) == ("same number, other content", "U1")
 
 
 async def test_refusal_is_sticky(ledger: RedisLedger, payer: Subscriber) -> None:
@@ -168,10 +146,10 @@ async def test_supervision(ledger: RedisLedger, payer: Subscriber, redis: Redis)
     await timed.charge(plan(payer, "I", 0, call(None, 60)))
     session = (await Records(redis, PARTITIONS).open_sessions())[0]
     clock[0] += 1_200_000 - 1
-    assert not await timed.expire(session, "supervision")
+    assert await timed.expire(session, "supervision") == ExpireOutcome(False)
     clock[0] += 1
-    assert await timed.expire(session, "supervision")
-    assert not await timed.expire(session, "supervision")
+    assert await timed.expire(session, "supervision") == ExpireOutcome(True, (), 11_000_000)
+    assert await timed.expire(session, "supervision") == ExpireOutcome(False)
     assert await amounts(ledger, payer) == (30_000_000, 0, 0, 0)
     for _ in range(2):
         late = await timed.charge(plan(payer, "T", 1, call(60, None)))
@@ -197,7 +175,7 @@ async def test_cut_session_is_refused(ledger: RedisLedger, payer: Subscriber, re
     """A session marked by the operator gets nothing at its next request and is closed."""
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     session = (await Records(redis, PARTITIONS).open_sessions())[0]
-    assert await ledger.expire(session, "cut")
+    assert await ledger.expire(session, "cut") == ExpireOutcome(False)
     outcome = await ledger.charge(plan(payer, "U", 1, call(30, 60)))
     assert outcome.status is OutcomeStatus.REFUSED
     assert outcome.results[0].status is ChargeStatus.DENIED
@@ -242,6 +220,8 @@ async def test_entries_replay_to_the_balance(
         assert (each.after.credited, each.after.spent) == (credited, spent)
         assert each.after.reserved == reserved >= 0
         assert each.actor and each.reason
+    charged = [(each.key, each.units, each.granted) for each in entries if each.kind == "charge"]
+    assert charged == [("100", 0, 60), ("200", 0, 60), ("100", 61, 42), ("100", 5, 0)]
     assert entries[-1].after == await ledger.balance(payer.account_id, payer.partition)
 
 
@@ -334,3 +314,91 @@ async def test_only_an_open_session_ends(ledger: RedisLedger, payer: Subscriber)
     assert (refused.status, refused.was_open) == (OutcomeStatus.REFUSED, True)
     after = await ledger.charge(plan(payer, "T", 1, call(0, None)))
     assert (after.status, after.was_open) == (OutcomeStatus.CLOSED, False)
+
+
+async def test_an_outcome_tells_what_this_call_moved(
+    ledger: RedisLedger, payer: Subscriber
+) -> None:
+    """Not what the account holds: changes of each amount, call by call."""
+    outcomes = [
+        await ledger.charge(plan(payer, kind, number, call(used, wanted), whole=False))
+        for number, (kind, used, wanted) in enumerate(
+            [("I", None, 60), ("U", 60, 30), ("U", 200, None), ("T", 60, None)]
+        )
+    ]
+    moved = [(each.spent, each.reserved, each.written_off, each.available) for each in outcomes]
+    assert moved == [
+        (0, 11_000_000, 0, 19_000_000),
+        (11_000_000, -5_500_000, 0, 13_500_000),
+        # 260 s cost 47.67: of the 36.67 owed now, 19.00 are there.
+        (19_000_000, -5_500_000, 17_670_000, 0),
+        (0, 0, 11_000_000, 0),
+    ]
+
+
+async def test_who_has_ended_is_granted_nothing(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """Neither by a T that asks for more, nor by a late request."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    end = await ledger.charge(plan(payer, "T", 1, call(60, 60)))
+    late = await ledger.charge(plan(payer, "U", 2, call(1, 60)))
+    for outcome in (end, late):
+        assert (outcome.results[0].status, outcome.results[0].granted) == (ChargeStatus.SETTLED, 0)
+    assert (await amounts(ledger, payer))[1] == 0
+
+
+async def test_what_an_ended_session_left_in_an_index_is_cleared(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """The sweeper must not meet it again."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    (session,) = await Records(redis, PARTITIONS).open_sessions()
+    await ledger.charge(plan(payer, "T", 1, call(60, None)))
+    due, held = keys.due(payer.partition), keys.open_sessions(payer.partition, payer.account_id)
+    await redis.zadd(due, {session.session_id: 1})
+    await redis.hset(held, session.session_id.decode(), "h")
+    assert await ledger.expire(session, "supervision") == ExpireOutcome(False)
+    assert await redis.exists(due, held) == 0
+
+
+async def test_postings_up_to_the_limits(ledger: RedisLedger, payer: Subscriber) -> None:
+    """What is reserved cannot be paid out; all that is available can; an account can be filled up."""
+    await ledger.charge(plan(payer, "I", 0, call(None, 60)))
+    refused = await ledger.post(topup(payer, -19_000_001, "a"))
+    assert refused.status is PostStatus.INSUFFICIENT
+    assert (await ledger.post(topup(payer, -19_000_000, "b"))).status is PostStatus.POSTED
+    full = AMOUNT_LIMIT - 30_000_000
+    assert (await ledger.post(topup(payer, full + 1, "c"))).status is PostStatus.LIMIT
+    assert (await ledger.post(topup(payer, full, "d"))).status is PostStatus.POSTED
+
+
+async def test_a_first_request_that_opened_nothing_leaves_no_route(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """A route has no end while its session is open: one without a session would stay for ever."""
+    await ledger.charge(plan(payer, "E", 0, call(None, 1), session=b"event"))
+    ended = plan(payer, "I", 0, call(None, 60), session=b"ended")
+    await ledger.charge(ended)
+    await ledger.charge(plan(payer, "T", 1, call(0, None), session=b"ended"))
+    await redis.delete(keys.route(keys.digest(b"ended"), PARTITIONS))  # its time has come
+    tries = [
+        (plan(payer, "I", 1, call(None, 1), session=b"event"), OutcomeStatus.EXISTS),
+        (plan(payer, "I", 0, call(None, 9), session=b"ended"), OutcomeStatus.MISMATCH),
+        (plan(payer, "I", 5, call(None, 1), session=b"ended"), OutcomeStatus.EXISTS),
+        (replace(ended, actor="other.example"), OutcomeStatus.FOREIGN),
+        (ended, OutcomeStatus.CHARGED),
+    ]
+    for made, status in tries:
+        assert (await ledger.charge(made)).status is status
+        assert await redis.keys("*:route:*") == []
+
+
+async def test_a_session_may_begin_without_services(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """It asks for quota when traffic comes (RFC 8506, 5.1.1)."""
+    outcome = await ledger.charge(plan(payer, "I", 0))
+    assert (outcome.status, outcome.results) == (OutcomeStatus.CHARGED, ())
+    (session,) = await Records(redis, PARTITIONS).open_sessions()
+    assert (session.reserved, session.is_waiting) == (0, False)

@@ -225,7 +225,7 @@ async def test_session_and_subscriber_in_two_round_trips(
 
 async def test_session_that_was_just_opened(here: Subscribers) -> None:
     """Known without asking, and per Session-Id."""
-    here.remember_session(b"call;1", Partition(3), AccountId("9"), b"{}")
+    here.remember_session(b"call;1", SessionRecord(Partition(3), AccountId("9"), b"{}"))
     assert await here.session(b"call;1") == SessionRecord(Partition(3), AccountId("9"), b"{}")
     assert await here.session(b"call;2") is None
 

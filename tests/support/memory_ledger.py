@@ -4,11 +4,14 @@ Written from the rules, with fractions instead of integer tricks, and one accoun
 of keys. No product code selects it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 
+from ocs.abmf.encoding import refund_token
+from ocs.abmf.ledger import ExpireOutcome
 from ocs.model import (
+    AccountId,
     Balance,
     Charge,
     ChargeOutcome,
@@ -16,13 +19,18 @@ from ocs.model import (
     ChargeResult,
     ChargeStatus,
     OutcomeStatus,
+    Partition,
     Posting,
     PostOutcome,
     PostStatus,
+    Refund,
+    RefundOutcome,
+    RefundStatus,
     Refusal,
     RequestType,
     RoundingMode,
     Subscriber,
+    UnitKind,
 )
 
 
@@ -48,6 +56,9 @@ class Service:
     used: int = 0
     booked: int = 0
     held: int = 0
+    lost: int = 0  # of what is booked: paid by nobody
+    last_grant: int | None = None
+    waits: bool = False
 
 
 @dataclass
@@ -56,8 +67,12 @@ class Session:
 
     account: str
     state: str = "open"
+    host: str = ""
+    realm: str = ""
     deadline: int = 0
     is_cut: bool = False
+    first_grant: int | None = None
+    refunded: int | None = None
     services: dict[str, Service] = field(default_factory=dict)
     answers: dict[str, tuple[str, ChargeOutcome]] = field(default_factory=dict)
 
@@ -97,14 +112,31 @@ def largest(charge: Charge, used: int, wanted: int, money: int) -> int:
     return quantity
 
 
+def swapped(charges: tuple[Charge, ...], index: int, charge: Charge) -> tuple[Charge, ...]:
+    """The charges with another in this place."""
+    return (*charges[:index], charge, *charges[index + 1 :])
+
+
+def believed(charge: Charge, service: Service, first_grant: int | None, now: int) -> int:
+    """Of what is reported, the units that a client can have used."""
+    used = charge.used or 0
+    if charge.unit is UnitKind.SECONDS and first_grant is not None:
+        return min(used, max((now - first_grant) // 1000 + 60 - service.used, 0))
+    if charge.unit is UnitKind.OCTETS and service.last_grant is not None:
+        return min(used, 4 * service.last_grant)
+    return used
+
+
 class MemoryLedger:
-    """charge, post, expire and put, as ocs.abmf.ledger promises them."""
+    """charge, refund, post, expire and put, as ocs.abmf.ledger promises them."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
         self.subscribers: dict[str, Subscriber] = {}
         self.sessions: dict[bytes, Session] = {}
         self.posted: dict[tuple[str, str], object] = {}
+        self.refunds: dict[tuple[bytes, str], tuple[str, RefundOutcome]] = {}
+        self.partition = Partition(1)
         self.now = 1
 
     def put(self, subscriber: Subscriber) -> None:
@@ -137,19 +169,70 @@ class MemoryLedger:
             account.spent -= posting.amount
         return PostOutcome(PostStatus.POSTED)
 
-    def expire(self, session_id: bytes, reason: str) -> bool:
+    def expire(self, session_id: bytes, reason: str) -> ExpireOutcome:
         """Close a session, or mark it."""
         session = self.sessions.get(session_id)
         if session is None or session.state != "open":
-            return False
+            return ExpireOutcome(False)
         if reason == "cut":
             session.is_cut = True
-            return True
+            return ExpireOutcome(False)
         if reason == "supervision" and session.deadline > self.now:
-            return False
+            return ExpireOutcome(False)
+        before = self.accounts[session.account].reserved
         self._release(session)
         session.state = "expired"
-        return True
+        released = before - self.accounts[session.account].reserved
+        waiting = self._others(session, waits=released > 0, holds=False)
+        return ExpireOutcome(True, waiting, released)
+
+    def refund(self, refund: Refund) -> RefundOutcome:
+        """Give back once what an ended session paid."""
+        names = {
+            refund_token(self.partition, AccountId(each.account), name): each
+            for name, each in self.sessions.items()
+        }
+        session = names.get(refund.token)
+        if session is None or session.state in ("open", "orphan"):
+            return RefundOutcome(RefundStatus.UNKNOWN)
+        actor, realm = refund.actor.lower(), session.realm.lower()
+        if actor != session.host.lower() and not actor.endswith("." + realm):
+            return RefundOutcome(RefundStatus.UNKNOWN)
+        name = (refund.session_id, "E" + refund.number)
+        if name in self.refunds:
+            content, first = self.refunds[name]
+            if content != refund.content:
+                return RefundOutcome(RefundStatus.MISMATCH)
+            return replace(first, amount=0, is_replayed=True)
+        own = self.sessions.get(refund.session_id)
+        if own is not None and "E" + refund.number in own.answers:
+            return RefundOutcome(RefundStatus.MISMATCH)
+        parts = session.services.values()
+        units, amount = sum(p.used for p in parts), sum(p.booked - p.lost for p in parts)
+        if not units and not amount:
+            return RefundOutcome(RefundStatus.UNKNOWN)
+        outcome = RefundOutcome(RefundStatus.REFUNDED, units, amount)
+        if session.refunded is not None:
+            outcome = RefundOutcome(RefundStatus.REPEATED, session.refunded)
+        else:
+            account = self.accounts[session.account]
+            account.credited += amount
+            account.moves += sum(1 for p in parts if p.used or p.booked > p.lost)
+            session.refunded = units
+        self.refunds[name] = (refund.content, outcome)
+        return outcome
+
+    def _others(self, session: Session, *, waits: bool, holds: bool) -> tuple[bytes, ...]:
+        """The other open sessions that wait for money, or that hold some."""
+        found = []
+        for name, other in self.sessions.items():
+            if other is session or other.state != "open" or other.account != session.account:
+                continue
+            is_waiting = any(each.waits for each in other.services.values())
+            is_holding = any(each.held for each in other.services.values())
+            if (waits and is_waiting) or (holds and is_holding):
+                found.append(name)
+        return tuple(found)
 
     def _release(self, session: Session) -> None:
         account = self.accounts[session.account]
@@ -163,14 +246,24 @@ class MemoryLedger:
         """One CCR."""
         name = plan.type.value + plan.number
         session = self.sessions.get(plan.session_id)
+        if session is not None and session.state != "orphan":
+            host, realm = (session.host, plan.actor), (session.realm, plan.realm)
+            mine, theirs = host if plan.scope == "host" else realm
+            if mine.lower() != theirs.lower():
+                return ChargeOutcome(OutcomeStatus.FOREIGN)
         if session is not None and name in session.answers:
             content, outcome = session.answers[name]
-            return outcome if content == plan.content else ChargeOutcome(OutcomeStatus.MISMATCH)
-        is_initial = plan.type is RequestType.INITIAL
-        is_known = session is not None and session.state != "orphan"
-        if is_initial and is_known:
+            if content != plan.content:
+                return ChargeOutcome(OutcomeStatus.MISMATCH)
+            return replace(outcome, clamped=0, waiting=())
+        if (plan.session_id, name) in self.refunds:
+            return ChargeOutcome(OutcomeStatus.MISMATCH)
+        is_event = plan.type is RequestType.EVENT
+        is_first = is_event or plan.type is RequestType.INITIAL
+        state = "orphan" if session is None else session.state
+        if is_first and state != "orphan" and not (is_event and state == "event"):
             return ChargeOutcome(OutcomeStatus.EXISTS)
-        if not is_initial and not is_known:
+        if not is_first and state in ("orphan", "event"):
             session = self.sessions.setdefault(plan.session_id, Session("", "orphan"))
             results = tuple(ChargeResult(c.key, ChargeStatus.SETTLED) for c in plan.charges)
             outcome = ChargeOutcome(OutcomeStatus.UNKNOWN, results)
@@ -180,7 +273,7 @@ class MemoryLedger:
         if fresh.version != plan.version:
             return ChargeOutcome(OutcomeStatus.STALE, subscriber=fresh)
         if (
-            is_initial
+            is_first
             and plan.charges
             and all(c.refusal is Refusal.RATING_FAILED for c in plan.charges)
         ):
@@ -188,15 +281,66 @@ class MemoryLedger:
         if session is None or session.state == "orphan":
             answers = session.answers if session is not None else {}
             session = Session(plan.account_id, answers=answers)
+            session.state, session.realm = "event" if is_event else "open", plan.realm
             self.sessions[plan.session_id] = session
-        outcome = self._apply(plan, session)
+        if is_event:
+            session.host, session.realm = plan.actor, plan.realm
+        elif session.state == "open":
+            session.host = plan.actor
+        outcome = self._debit(plan, session) if is_event else self._apply(plan, session)
         session.answers[name] = (plan.content, outcome)
         return outcome
+
+    def _debit(self, plan: ChargePlan, session: Session) -> ChargeOutcome:
+        """An event: all of it or nothing."""
+        account = self.accounts[plan.account_id]
+        asked = [each for each in plan.charges if each.requested is not None]
+        free, short = account.available, []
+        for charge in asked:
+            if not charge.refusal:
+                if can_pay(charge, 0, charge.requested or 0, free):
+                    free -= rounded(charge, charge.requested or 0)
+                else:
+                    short.append(charge)
+        is_paid = not short and not any(each.refusal for each in asked)
+        results = []
+        for charge in plan.charges:
+            status = ChargeStatus.SETTLED
+            if charge.refusal is Refusal.RATING_FAILED:
+                status = ChargeStatus.RATING_FAILED
+            elif charge in asked and charge.refusal:
+                status = ChargeStatus(charge.refusal.value)
+            elif charge in asked:
+                status = ChargeStatus.GRANTED if is_paid else ChargeStatus.NO_CREDIT
+            granted = charge.requested if status is ChargeStatus.GRANTED else 0
+            results.append(ChargeResult(charge.key, status, granted or 0))
+            if status is ChargeStatus.GRANTED:
+                service = session.services.setdefault(charge.key, Service())
+                cost = rounded(charge, granted or 0)
+                service.used += granted or 0
+                service.booked += cost
+                account.spent += cost
+                account.moves += bool(granted or cost)
+        total = sum(service.booked for service in session.services.values())
+        return ChargeOutcome(
+            OutcomeStatus.DEBITED if is_paid else OutcomeStatus.REFUSED,
+            tuple(results),
+            total_cost=total,
+            waiting=self._others(session, waits=False, holds=bool(short)),
+        )
 
     def _apply(self, plan: ChargePlan, session: Session) -> ChargeOutcome:
         account = self.accounts[plan.account_id]
         services = [session.services.setdefault(c.key, Service()) for c in plan.charges]
         is_open = session.state == "open"
+        before, clamped = account.available, 0
+        for index, (charge, service) in enumerate(zip(plan.charges, services, strict=True)):
+            if charge.used is not None:
+                used = believed(charge, service, session.first_grant, self.now)
+                clamped += charge.used - used
+                plan = replace(
+                    plan, charges=swapped(plan.charges, index, replace(charge, used=used))
+                )
         # Settle: from the service's own reservation first, then from what is free.
         pairs = list(zip(plan.charges, services, strict=True))
         free, owed, paid = account.available, [], []
@@ -254,6 +398,8 @@ class MemoryLedger:
             if charge.used or paid[index] or change or lost:
                 account.moves += 1
             service.held = holds[index]
+            service.lost += lost
+        is_short = self._mark(session, results, final)
         ended = OutcomeStatus.CHARGED
         if not is_open:
             closes = session.state == "refused" and plan.type is RequestType.TERMINATION
@@ -270,4 +416,26 @@ class MemoryLedger:
                 self._release(session)
                 session.state = ended.value
         total = sum(service.booked for service in session.services.values())
-        return ChargeOutcome(ended, tuple(final), total_cost=total)
+        waiting = self._others(session, waits=account.available > before, holds=is_short)
+        return ChargeOutcome(
+            ended, tuple(final), total_cost=total, clamped=clamped, waiting=waiting
+        )
+
+    def _mark(
+        self,
+        session: Session,
+        results: list[tuple[Charge, Service, ChargeStatus, int]],
+        final: list[ChargeResult],
+    ) -> bool:
+        """Who waits for money from now on; whether anybody does who did not before."""
+        is_short = False
+        for (charge, service, _, quantity), result in zip(results, final, strict=True):
+            if quantity:
+                service.last_grant = quantity
+                if session.first_grant is None:
+                    session.first_grant = self.now
+            if charge.requested is not None:
+                waits = result.is_final or result.status is ChargeStatus.NO_CREDIT
+                is_short = is_short or (waits and not service.waits)
+                service.waits = waits
+        return is_short

@@ -1,18 +1,22 @@
-"""Short ways to write subscribers and plans."""
+"""Short ways to write subscribers, plans and movements, and to read an account."""
 
 from ocs.abmf.encoding import encode_context
+from ocs.abmf.redis_ledger import RedisLedger
 from ocs.model import (
     AccountId,
     Charge,
     ChargePlan,
     Leg,
+    Micros,
     Partition,
+    Posting,
     RatingAttributes,
     RequestType,
     Rounding,
     SessionContext,
     Subscriber,
     SubscriberState,
+    UnitKind,
     UtcMillis,
 )
 
@@ -26,6 +30,20 @@ def subscriber(number: int = 1, version: int = 0) -> Subscriber:
     return Subscriber(
         AccountId(str(number)), Partition(number), version, "t", SubscriberState.ACTIVE, ()
     )
+
+
+def topup(each: Subscriber, amount: int, key: str = "first") -> Posting:
+    """A top-up."""
+    return Posting(each.account_id, each.partition, key, "topup", Micros(amount), "test", "because")
+
+
+async def amounts(ledger: RedisLedger, each: Subscriber) -> tuple[int, int, int, int]:
+    """available, reserved, spent, written off; and the invariant."""
+    found = await ledger.balance(each.account_id, each.partition)
+    assert found is not None
+    assert found.credited == found.available + found.reserved + found.spent + found.written_off
+    assert found.available >= 0
+    return found.available, found.reserved, found.spent, found.written_off
 
 
 def context(each: Subscriber) -> bytes:
@@ -45,10 +63,15 @@ def context(each: Subscriber) -> bytes:
 
 
 def call(
-    used: int | None, requested: int | None, key: str = "100", legs: tuple[Leg, ...] = CALL
+    used: int | None,
+    requested: int | None,
+    key: str = "100",
+    legs: tuple[Leg, ...] = CALL,
+    unit: UnitKind = UnitKind.EVENTS,
 ) -> Charge:
-    """A charge of a call."""
-    return Charge(key, used, requested, Rounding(), CALL_DENOMINATOR, legs)
+    """A charge of a call. Its units are not told to be seconds, so that a test without a clock may
+    report any number of them."""
+    return Charge(key, used, requested, Rounding(), CALL_DENOMINATOR, legs, unit=unit)
 
 
 def plan(
@@ -61,6 +84,10 @@ def plan(
     content: str | None = None,
     version: int = 1,
     supervision: int = 1200,
+    actor: str = "client.example",
+    realm: str = "example",
+    scope: str = "host",
+    state_id: int = 0,
 ) -> ChargePlan:
     """A plan of this subscriber's session."""
     digest = content or f"{abs(hash((kind, number, charges))):016x}"[:16]
@@ -77,8 +104,10 @@ def plan(
         reply="600;20",
         is_refused_whole=whole,
         supervision_seconds=supervision,
-        actor="client.example",
-        realm="example",
+        actor=actor,
+        realm=realm,
         peer="client.example",
         owner="w0",
+        scope=scope,
+        state_id=state_id,
     )

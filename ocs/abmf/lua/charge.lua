@@ -4,7 +4,7 @@
   KEYS[2]  subscriber hash   {partition}:sub:<id>
   KEYS[3]  session   hash    {partition}:sess:<digest of Session-Id>
   KEYS[4]  answers   hash    {partition}:answers:<digest of Session-Id>
-  KEYS[5]  open      hash    {partition}:open:<account>, Session-Id -> "1" while it waits for money
+  KEYS[5]  open      hash    {partition}:open:<account>, Session-Id -> its mark (sum_up)
   KEYS[6]  due       zset    {partition}:due, Session-Id by deadline
   KEYS[7]  ledger    stream  {partition}:ledger
   ARGV[1]  now_ms    integer, UTC milliseconds; 0 = the store's own TIME (always, outside tests)
@@ -17,48 +17,40 @@
   ARGV[8]  whole     1 = no grant at all ends the session
   ARGV[9]  supervision_ms
   ARGV[10] session_id  ARGV[11] account id  ARGV[12] actor  ARGV[13] realm  ARGV[14] peer  ARGV[15] owner
-  ARGV[16] count of charges, each: key, used (-1: no report), requested (-1: no quota wanted),
-           refusal, mode, quantum, denominator, count of legs, each: start, stop, step, price, entry
+  ARGV[16] scope     realm = a relay: sessions of the realm are its own; host = only the actor's
+  ARGV[17] state_id  Origin-State-Id of the client, 0 = none
+  ARGV[18] count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
+           unit, mode, quantum, denominator, count of legs, each: start, stop, step, price, entry
 
   Returns {status, ...}
-    charged    {status, stored answer, replayed, spent, reserved, written off, available, was open}
+    charged    {status, stored answer, replayed, spent, reserved, written off, available, was open,
+               clamped units, other sessions to re-authorise}; a replay ends after the third
     closed     as charged
     refused    as charged: no grant; the session ended
     unknown    as charged: no such session; the usage is kept as an orphan entry
     late       as charged: the session had ended; the usage is debited
+    foreign    the session is another client's; nothing moved, nothing is told
     mismatch   the number was used with other content; its usage is kept as an orphan entry
-    exists     the session is open already
+    exists     the session was opened before
     unrated    no service of this I has a price
     stale      {status, version, subscriber}
 ]]
 
 local function charge(KEYS, ARGV)
   local now, kind, field = now_of(ARGV[1]), ARGV[2], ARGV[2] .. ARGV[3]
-  local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6]}
-  local ledger, session_id = KEYS[7], ARGV[10]
-  local charges = parse_charges(ARGV, 16)
+  local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
+  local session_id, charges = ARGV[10], parse_charges(ARGV, 18)
   local entry = {kind = 'charge', session = session_id, request = field, actor = ARGV[12], reason = 'usage'}
 
-  local stored = redis.call('HGET', keys.answers, field)
-  if stored and stored:sub(1, #ARGV[4]) == ARGV[4] then return {'charged', stored, 1, 0, 0, 0, 0, 0} end
-  if stored then
-    if redis.call('HSETNX', keys.answers, 'x' .. field .. ARGV[4], '1') == 1 then
-      entry.reason = 'same number, other content'
-      keep_orphans(ledger, charges, ARGV[11], entry)
-    end
-    return {'mismatch'}
-  end
   local session = hash_of(keys.session)
   local state = session.state
+  if is_foreign(session, ARGV[16], ARGV[12], ARGV[13]) then return {'foreign'} end
+  local stored, is_same = recall(keys, field, ARGV[4], charges, ARGV[11], entry)
+  if is_same then return {'charged', stored, 1} end
+  if stored then return {'mismatch'} end
   if kind == 'I' and state and state ~= 'orphan' then return {'exists'} end
-  if kind ~= 'I' and (not state or state == 'orphan') then
-    entry.reason = 'unknown session'
-    keep_orphans(ledger, charges, ARGV[11], entry)
-    for _, each in ipairs(charges) do each.status = 'settled' end
-    local answer = pack(ARGV[4], 'unknown', ARGV[7], 0, charges)
-    redis.call('HSET', keys.answers, field, answer)
-    bury(keys, session_id, 'orphan')
-    return {'unknown', answer, 0, 0, 0, 0, 0, 0}
+  if kind ~= 'I' and (not state or state == 'orphan' or state == 'event') then
+    return {'unknown', keep_stray(keys, field, ARGV, charges, entry, state), 0}
   end
   local version = redis.call('HGET', KEYS[2], 'version')
   if version and version ~= ARGV[5] then
@@ -67,12 +59,13 @@ local function charge(KEYS, ARGV)
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the session has no account') end
   account.id = ARGV[11]
-  local is_unrated = kind == 'I' and #charges > 0
-  for _, each in ipairs(charges) do is_unrated = is_unrated and each.refusal == 'rating_failed' end
-  if is_unrated then return {'unrated'} end
+  if kind == 'I' and is_unrated(charges) then return {'unrated'} end
 
   local is_open = kind == 'I' or state == 'open'
-  local free = settle(charges, session, account.balance - account.reserved, LIMIT - account.credited)
+  local before = {spent = account.spent, reserved = account.reserved, written = account.written_off,
+    available = account.balance - account.reserved}
+  local clamped = clamp(charges, session, now)
+  local free = settle(charges, session, before.available, LIMIT - account.credited)
   local _, is_asked, is_granted = grant(charges, free, is_open and kind ~= 'T', session.cut)
   local status = 'charged'
   if not is_open then status = (state == 'refused' and kind == 'T') and 'closed' or 'late'
@@ -80,47 +73,37 @@ local function charge(KEYS, ARGV)
   elseif is_asked and not is_granted and (ARGV[8] == '1' or session.cut) then status = 'refused' end
 
   -- Nothing below may fail.
-  local before = {spent = account.spent, reserved = account.reserved, written = account.written_off}
-  local total = 0
-  for _, each in ipairs(charges) do
-    local lost = each.owed - each.paid
-    local change = {spent = each.paid, reserved = each.hold - each.held, written_off = lost, credited = lost}
-    entry.key, entry.units, entry.granted = each.key, math.max(each.used, 0), each.granted
-    if each.used > 0 or change.spent ~= 0 or change.reserved ~= 0 or lost ~= 0 then
-      move(account, ledger, entry, change)
-    end
-    session['r:' .. each.key], session['b:' .. each.key] = text(each.hold), text(each.booked)
-    session['w:' .. each.key] = (each.final == 1 or each.status == 'no_credit') and '1' or '0'
-    redis.call('HSET', keys.session, 'u:' .. each.key, text(each.total), 'b:' .. each.key,
-      text(each.booked), 'r:' .. each.key, text(each.hold), 'w:' .. each.key, session['w:' .. each.key])
-  end
-  local waiting = '0'
-  for name, value in pairs(session) do
-    if name:sub(1, 2) == 'b:' then total = total + tonumber(value) end
-    if name:sub(1, 2) == 'w:' and value == '1' then waiting = '1' end
-  end
+  local is_short = write_charges(keys, session, charges, account, entry)
+  local total, mark = sum_up(session)
   if kind == 'I' then
+    -- Either may be there before the session: of an orphan, or the answer to a refund.
     redis.call('PERSIST', keys.session)
+    redis.call('PERSIST', keys.answers)
     redis.call('HSET', keys.session, 'state', 'open', 'id', session_id, 'account', ARGV[11],
-      'context', ARGV[6], 'started', text(now))
+      'context', ARGV[6], 'started', text(now), 'realm', ARGV[13], 'state_id', ARGV[17])
   end
+  if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(now)) end
   if is_open then
     -- The latest of a session's validity times counts (RFC 8506, 13).
     local deadline = text(math.max(now + tonumber(ARGV[9]), tonumber(session.deadline or '0')))
-    redis.call('HSET', keys.session, 'host', ARGV[12], 'realm', ARGV[13], 'peer', ARGV[14],
-      'owner', ARGV[15], 'deadline', deadline)
+    redis.call('HSET', keys.session, 'host', ARGV[12], 'peer', ARGV[14], 'owner', ARGV[15],
+      'deadline', deadline)
     redis.call('ZADD', keys.due, deadline, session_id)
-    redis.call('HSET', keys.open, session_id, waiting)
+    redis.call('HSET', keys.open, session_id, mark)
   end
   local answer = pack(ARGV[4], status, ARGV[7], total, charges)
   redis.call('HSET', keys.answers, field, answer)
   if is_open and status ~= 'charged' then
     entry.kind, entry.reason, entry.units, entry.granted = 'release', 'session ended', 0, 0
-    release_all(session, keys.session, account, ledger, entry)
+    release_all(session, keys.session, account, keys.ledger, entry)
     bury(keys, session_id, status)
   elseif status == 'closed' then
     redis.call('HSET', keys.session, 'state', 'closed')
   end
+  local available = account.balance - account.reserved
+  -- Money that came back is for those who wait; where it ends here, others may hold more than they use.
+  local marks = (available > before.available and 'w' or '') .. (is_short and 'h' or '')
+  local waiting = others(keys.open, session_id, status == 'charged' and 1 or 0, marks)
   return {status, answer, 0, account.spent - before.spent, account.reserved - before.reserved,
-    account.written_off - before.written, account.balance - account.reserved, is_open and 1 or 0}
+    account.written_off - before.written, available, is_open and 1 or 0, clamped, waiting}
 end

@@ -11,7 +11,7 @@
   ARGV[3]  session_id   ARGV[4] account id   ARGV[5] actor
 
   Returns {status, ...}
-    expired   all was released; a tombstone stays
+    expired   {status, micros released, other sessions that wait for money}; a tombstone stays
     marked    the next request will be refused
     early     its deadline has not passed
     gone      no such session is open
@@ -35,9 +35,11 @@ local function expire(KEYS, ARGV)
 
   -- Nothing below may fail.
   account.id = ARGV[4]
+  local before = account.reserved
   local entry = {kind = 'release', session = ARGV[3], actor = ARGV[5], reason = ARGV[2]}
   release_all(session, KEYS[2], account, KEYS[6], entry)
   local keys = {session = KEYS[2], answers = KEYS[3], open = KEYS[4], due = KEYS[5]}
   bury(keys, ARGV[3], 'expired')
-  return {'expired'}
+  local released = before - account.reserved
+  return {'expired', released, others(KEYS[4], ARGV[3], 0, released > 0 and 'w' or '')}
 end

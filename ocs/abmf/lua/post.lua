@@ -30,7 +30,7 @@ local function post(KEYS, ARGV)
   if account.balance - account.reserved + amount < 0 then return {'insufficient'} end
   if account.credited + math.abs(amount) > LIMIT then return {'limit'} end
   local waiting = {}
-  local open = redis.call('HGETALL', KEYS[3])
+  local open = redis.call('HGETALL', KEYS[3])  -- Session-Id -> its mark (sum_up)
 
   -- Nothing below may fail.
   account.id = ARGV[6]
@@ -38,7 +38,7 @@ local function post(KEYS, ARGV)
   move(account, KEYS[4], {kind = ARGV[2], actor = ARGV[4], reason = ARGV[5]}, change)
   redis.call('SET', KEYS[2], ARGV[1], 'EX', text(RECORD_SECONDS))
   for i = 1, #open, 2 do
-    if open[i + 1] == '1' then waiting[#waiting + 1] = open[i] end
+    if open[i + 1]:find('w', 1, true) then waiting[#waiting + 1] = open[i] end
   end
   return {'posted', waiting}
 end

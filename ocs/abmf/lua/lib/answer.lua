@@ -9,13 +9,40 @@ local function pack(content, status, reply, total, charges)
   return table.concat({content, status, reply, text(total), table.concat(results, ';')}, '|')
 end
 
--- Usage that no session takes is kept for the books; nothing is debited.
-local function keep_orphans(ledger, charges, account, entry)
+-- Usage that is not charged is kept for the books: `orphan` where no session takes it,
+-- `usage_clamped` where a report was absurd.
+local function keep_usage(ledger, kind, key, units, account, entry, reason)
+  redis.call('XADD', ledger, '*', 'kind', kind, 'account', account, 'actor', entry.actor,
+    'reason', reason, 'session', entry.session, 'request', entry.request,
+    'key', key, 'units', text(units))
+end
+
+local function keep_orphans(ledger, charges, account, entry, reason)
   for _, charge in ipairs(charges) do
     if charge.used > 0 then
-      redis.call('XADD', ledger, '*', 'kind', 'orphan', 'account', account, 'actor', entry.actor,
-        'reason', entry.reason, 'session', entry.session, 'request', entry.request,
-        'key', charge.key, 'units', text(charge.used))
+      keep_usage(ledger, 'orphan', charge.key, charge.used, account, entry, reason)
     end
   end
+end
+
+-- What was answered to this number before, and whether its content was the same. The usage of a
+-- request that only shares the number is kept, once.
+local function recall(keys, field, content, charges, account, entry)
+  local stored = redis.call('HGET', keys.answers, field)
+  if not stored then return nil, false end
+  if stored:sub(1, #content + 1) == content .. '|' then return stored, true end
+  if redis.call('HSETNX', keys.answers, 'x' .. field .. content, '1') == 1 then
+    keep_orphans(keys.ledger, charges, account, entry, 'same number, other content')
+  end
+  return stored, false
+end
+
+-- The answer to a U or T that no session takes: it and the usage are kept, nothing else.
+local function keep_stray(keys, field, args, charges, entry, state)
+  keep_orphans(keys.ledger, charges, args[11], entry, 'unknown session')
+  for _, each in ipairs(charges) do each.status = 'settled' end
+  local answer = pack(args[4], 'unknown', args[7], 0, charges)
+  redis.call('HSET', keys.answers, field, answer)
+  bury(keys, args[10], state or 'orphan')
+  return answer
 end

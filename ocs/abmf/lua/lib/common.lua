@@ -1,7 +1,7 @@
--- The shared limit of amounts: see ocs.model.AMOUNT_LIMIT.
-local LIMIT = 9000000000000000
+-- Shared by the functions: the clock, numbers as text, the account and its entries.
 
--- Shared by the functions: the clock, numbers as text, the account, its entries, the tombstone.
+-- The limit of amounts: see ocs.model.AMOUNT_LIMIT.
+local LIMIT = 9000000000000000
 
 local TOMBSTONE_SECONDS = 86400
 
@@ -21,11 +21,10 @@ local AMOUNTS = {'balance', 'reserved', 'credited', 'spent', 'written_off', 'seq
 
 -- The account's amounts as numbers, nil when there is none.
 local function account_of(key)
-  local found = redis.call('HMGET', key, unpack(AMOUNTS))
-  if not found[1] then return nil end
-  local account = {key = key}
-  for i, name in ipairs(AMOUNTS) do account[name] = tonumber(found[i]) end
-  account.last = redis.call('HGET', key, 'last') or ''
+  local found = redis.call('HMGET', key, 'last', unpack(AMOUNTS))
+  if not found[2] then return nil end
+  local account = {key = key, last = found[1] or ''}
+  for i, name in ipairs(AMOUNTS) do account[name] = tonumber(found[i + 1]) end
   return account
 end
 

@@ -6,11 +6,11 @@ local function parse_charges(args, from)
   for i = 1, tonumber(args[from]) do
     local charge = {
       key = args[at], used = tonumber(args[at + 1]), requested = tonumber(args[at + 2]),
-      refusal = args[at + 3], mode = args[at + 4], quantum = tonumber(args[at + 5]),
-      denominator = tonumber(args[at + 6]), legs = {}, granted = 0, hold = 0, final = 0,
+      refusal = args[at + 3], unit = args[at + 4], mode = args[at + 5], quantum = tonumber(args[at + 6]),
+      denominator = tonumber(args[at + 7]), legs = {}, granted = 0, hold = 0, final = 0, clamped = 0,
     }
-    local legs = tonumber(args[at + 7])
-    at = at + 8
+    local legs = tonumber(args[at + 8])
+    at = at + 9
     for l = 1, legs do
       charge.legs[l] = {
         start = tonumber(args[at]), stop = tonumber(args[at + 1]), step = tonumber(args[at + 2]),
@@ -21,6 +21,37 @@ local function parse_charges(args, from)
     charges[i] = charge
   end
   return charges
+end
+
+-- Whether no service that is asked for has a price.
+local function is_unrated(charges)
+  for _, each in ipairs(charges) do
+    if each.refusal ~= 'rating_failed' then return false end
+  end
+  return #charges > 0
+end
+
+-- More seconds than passed since the first grant, more octets than four grants: nobody used that. A
+-- minute is for clocks that differ; the rest of such a report is not charged. Returns how much it was.
+local CLAMP_SECONDS, CLAMP_GRANTS = 60, 4
+
+local function clamp(charges, session, now)
+  local sum = 0
+  for _, charge in ipairs(charges) do
+    local most = charge.used
+    local last = session['g:' .. charge.key]
+    if charge.unit == 'seconds' and session.first then
+      local passed = math.max(math.floor((now - tonumber(session.first)) / 1000), 0)
+      local before = tonumber(session['u:' .. charge.key] or '0')
+      most = math.max(passed + CLAMP_SECONDS - before, 0)
+    elseif charge.unit == 'octets' and last then
+      most = CLAMP_GRANTS * tonumber(last)
+    end
+    charge.clamped = math.max(charge.used - most, 0)
+    charge.used = charge.used - charge.clamped
+    sum = sum + charge.clamped
+  end
+  return sum
 end
 
 -- What each charge has used, owes and is paid; returns the money that is free afterwards. A charge

@@ -1,5 +1,9 @@
 -- A session hash holds its owner's names, and for each service key the units used (`u:`), the cost
--- booked (`b:`), the money reserved (`r:`) and whether its client waits for money (`w:`).
+-- booked (`b:`), of it what nobody paid (`l:`), the money reserved (`r:`), the last grant (`g:`) and
+-- whether its client waits for money (`w:`); `first` is the moment of its first grant.
+
+-- More sessions than this are not re-authorised because of one call.
+local OTHERS_AT_MOST = 20
 
 -- The hash as a table; an empty table where there is none.
 local function hash_of(key)
@@ -8,14 +12,50 @@ local function hash_of(key)
   return found
 end
 
+-- Whether the session is another client's: of another host or, where the peer speaks for a realm, of
+-- another realm. A Diameter identity is a domain name, so its case says nothing (RFC 6733, 4.3.1).
+local function is_foreign(session, scope, actor, realm)
+  if not session.state or session.state == 'orphan' then return false end
+  if scope == 'realm' then return session.realm:lower() ~= realm:lower() end
+  return session.host:lower() ~= actor:lower()
+end
+
 -- The service keys of a session, in order, so that entries come in the same order everywhere.
 local function services_of(session)
   local services = {}
   for field in pairs(session) do
-    if field:sub(1, 2) == 'r:' then services[#services + 1] = field:sub(3) end
+    if field:sub(1, 2) == 'u:' then services[#services + 1] = field:sub(3) end
   end
   table.sort(services)
   return services
+end
+
+-- What the session has cost so far, and its mark among the account's open ones: `w` while one of its
+-- services waits for money, `h` while one holds some, `wh`, or `0`.
+local function sum_up(session)
+  local total, waits, holds = 0, '', ''
+  for name, value in pairs(session) do
+    local prefix = name:sub(1, 2)
+    if prefix == 'b:' then total = total + tonumber(value) end
+    if prefix == 'w:' and value == '1' then waits = 'w' end
+    if prefix == 'r:' and value ~= '0' then holds = 'h' end
+  end
+  local mark = waits .. holds
+  return total, mark ~= '' and mark or '0'
+end
+
+-- The account's open sessions besides `session_id` that carry one of the marks. `own` is how many of
+-- those indexed are the caller's: an account with a single session costs no more than the count.
+local function others(open, session_id, own, marks)
+  local found = {}
+  if marks == '' or redis.call('HLEN', open) <= own then return found end
+  local flat = redis.call('HGETALL', open)
+  for i = 1, #flat, 2 do
+    if #found < OTHERS_AT_MOST and flat[i] ~= session_id and flat[i + 1]:find('[' .. marks .. ']') then
+      found[#found + 1] = flat[i]
+    end
+  end
+  return found
 end
 
 -- Gives back what the session still holds, one entry for each service.

@@ -1,0 +1,77 @@
+--[[ Give back what an event or an ended session took, once, and never more (RFC 8506, 6.4).
+
+  KEYS[1]  account   hash    {partition}:acct:<id>
+  KEYS[2]  session   hash    {partition}:sess:<digest>, of what is given back
+  KEYS[3]  answers   hash    {partition}:answers:<digest of the refund's own Session-Id>
+  KEYS[4]  ledger    stream  {partition}:ledger
+  ARGV[1]  number    CC-Request-Number of the refund
+  ARGV[2]  content   digest of what a repeat must share
+  ARGV[3]  session_id of the refund   ARGV[4] account id   ARGV[5] actor
+
+  Returns {status, ...}
+    refunded   {status, units, micros given back by this call, replayed}
+    repeated   as refunded: it was given back before
+    mismatch   the number was used with other content; nothing moved
+    unknown    nothing of that name was paid here, or it is not the actor's; nothing is kept
+]]
+
+local ENDED = {event = true, closed = true, refused = true, expired = true}
+
+-- Whether the actor is the session's host or stands in its realm.
+local function is_of_session(session, actor)
+  actor = actor:lower()
+  local realm = '.' .. session.realm:lower()
+  return actor == session.host:lower() or actor:sub(-#realm) == realm
+end
+
+local function refund(KEYS, ARGV)
+  local session, field, content = hash_of(KEYS[2]), 'E' .. ARGV[1], ARGV[2] .. '|'
+  if not ENDED[session.state or ''] or session.account ~= ARGV[4] or not is_of_session(session, ARGV[5]) then
+    return {'unknown'}
+  end
+  local stored = redis.call('HGET', KEYS[3], field)
+  if stored then
+    local is_same = stored:sub(1, #content) == content
+    local word, units = stored:sub(#content + 1):match('^(%l+)|(%d+)$')
+    if is_same and word == 'refunded' then return {'refunded', units, 0, 1} end
+    if is_same and word == 'repeated' then return {'repeated', units, 0, 1} end
+    return {'mismatch'}
+  end
+  local account = account_of(KEYS[1])
+  if not account then return redis.error_reply('NOACCOUNT the session has no account') end
+  account.id = ARGV[4]
+  local units, amount, room, parts = 0, 0, LIMIT - account.credited, {}
+  for _, key in ipairs(services_of(session)) do
+    -- What was booked and written off was paid by nobody.
+    local paid = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
+    local part = {key = key, units = tonumber(session['u:' .. key]), amount = math.min(paid, room)}
+    units, amount, room = units + part.units, amount + part.amount, room - part.amount
+    parts[#parts + 1] = part
+  end
+  if units == 0 and amount == 0 then return {'unknown'} end
+  -- The answers of an open session stay as long as it does.
+  local is_kept = redis.call('TTL', KEYS[3]) == -1
+
+  -- Nothing below may fail.
+  local status = 'refunded'
+  if session.refunded then status = 'repeated' end
+  if status == 'repeated' then
+    units, amount = session.refunded, 0
+  else
+    local entry = {kind = 'refund', session = ARGV[3], request = field, actor = ARGV[5]}
+    entry.reason = 'refund of ' .. session.id
+    for _, part in ipairs(parts) do
+      if part.units > 0 or part.amount > 0 then
+        entry.key, entry.units = part.key, part.units
+        move(account, KEYS[4], entry, {credited = part.amount})
+      end
+    end
+    units = text(units)
+    redis.call('HSET', KEYS[2], 'refunded', units)
+  end
+  redis.call('HSET', KEYS[3], field, content .. status .. '|' .. units)
+  -- As long as a repeat may come, so does its answer.
+  redis.call('EXPIRE', KEYS[2], text(TOMBSTONE_SECONDS))
+  if not is_kept then redis.call('EXPIRE', KEYS[3], text(TOMBSTONE_SECONDS)) end
+  return {status, units, amount, 0}
+end

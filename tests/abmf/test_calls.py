@@ -1,0 +1,110 @@
+"""The flat arguments of a plan, and replies as outcomes."""
+
+from dataclasses import replace
+
+import pytest
+
+from ocs.abmf.calls import plan_arguments, read_expired, read_outcome, read_refund
+from ocs.abmf.ledger import ExpireOutcome
+from ocs.model import (
+    ChargeOutcome,
+    ChargeResult,
+    ChargeStatus,
+    InvariantBroken,
+    Leg,
+    OutcomeStatus,
+    RefundOutcome,
+    RefundStatus,
+    UnitKind,
+)
+from tests.support.plans import call, plan, subscriber
+
+
+@pytest.mark.parametrize(("used", "requested"), [(2**53, None), (None, 2**53), (2**64 - 1, 1)])
+def test_a_number_that_a_double_cannot_hold_is_our_mistake(
+    used: int | None, requested: int | None
+) -> None:
+    """It is found before it reaches the store."""
+    with pytest.raises(InvariantBroken):
+        plan_arguments(plan(subscriber(), "U", 1, call(used, requested)), 0)
+
+
+def test_a_plan_is_flat_and_counted() -> None:
+    """Eighteen values of the command, then each charge and its legs behind their counts."""
+    legs = (Leg(0, 60, 1, 5, 7), Leg(60, 120, 6, 8))
+    first = call(9, None, "10", legs, UnitKind.SECONDS)
+    second = replace(call(None, 2**53 - 1, "20"), legs=())
+    made = plan(subscriber(3), "U", 4, first, second, content="c", scope="realm", state_id=12)
+    assert plan_arguments(made, 77) == [
+        77, "U", "4", "c", 1, b"", "600;20", 1, 1_200_000, b"client;1", "3",
+        "client.example", "example", "client.example", "w0", "realm", 12, 2,
+        "10", 9, -1, "", "seconds", "half_up", 10_000, 3, 2, 0, 60, 1, 5, 7, 60, 120, 6, 8, 0,
+        "20", -1, 2**53 - 1, "", "events", "half_up", 10_000, 3, 0,
+    ]  # fmt: skip
+
+
+def test_a_plan_without_charges() -> None:
+    """A request that reports and asks for nothing."""
+    assert plan_arguments(plan(subscriber(), "U", 4), 0)[-1] == 0
+
+
+@pytest.mark.parametrize("status", ["foreign", "mismatch", "exists", "unrated"])
+def test_a_bare_status(status: str) -> None:
+    """It says all there is."""
+    assert read_outcome([status.encode()]) == ChargeOutcome(OutcomeStatus(status))
+
+
+def test_a_repeat_moved_nothing() -> None:
+    """The stored answer, whatever word stands in front of it."""
+    stored = b"c|debited|600;20|1500|10 granted 3 0;20 settled 0 0"
+    results = (
+        ChargeResult("10", ChargeStatus.GRANTED, 3),
+        ChargeResult("20", ChargeStatus.SETTLED),
+    )
+    assert read_outcome([b"charged", stored, 1]) == ChargeOutcome(
+        OutcomeStatus.DEBITED, results, "600;20", is_replayed=True, total_cost=1500
+    )
+
+
+def test_stray_usage_is_no_repeat() -> None:
+    """It moved nothing either, and was never answered before."""
+    found = read_outcome([b"unknown", b"c|unknown||0|10 settled 0 0", 0])
+    assert (found.status, found.is_replayed) == (OutcomeStatus.UNKNOWN, False)
+
+
+def test_what_a_call_moved() -> None:
+    """Each amount in its place; names of sessions as the clients wrote them."""
+    reply = [b"charged", b"c|charged|r|9|1 granted 5 1", 0, 1, -2, 3, 4, 1, 6, [b"a;1", b"\xff"]]
+    assert read_outcome(reply) == ChargeOutcome(
+        OutcomeStatus.CHARGED,
+        (ChargeResult("1", ChargeStatus.GRANTED, 5, is_final=True),),
+        "r",
+        was_open=True,
+        spent=1,
+        reserved=-2,
+        written_off=3,
+        total_cost=9,
+        available=4,
+        clamped=6,
+        waiting=(b"a;1", b"\xff"),
+    )
+
+
+def test_a_reply_that_is_none_of_ours() -> None:
+    """Our mistake, and no answer."""
+    with pytest.raises(InvariantBroken):
+        read_expired([b"expired", 5, b"no list"])
+
+
+def test_a_close() -> None:
+    """Only an expired session is closed."""
+    assert read_expired([b"expired", 5, [b"a"]]) == ExpireOutcome(True, (b"a",), 5)
+    for word in (b"gone", b"marked", b"early"):
+        assert read_expired([word]) == ExpireOutcome(False)
+
+
+def test_a_refund() -> None:
+    """Units come as text, since their sum may be large."""
+    assert read_refund([b"unknown"]) == RefundOutcome(RefundStatus.UNKNOWN)
+    found = read_refund([b"repeated", b"9007199254740993", 0, 1])
+    assert found == RefundOutcome(RefundStatus.REPEATED, 2**53 + 1, 0, is_replayed=True)

@@ -1,0 +1,389 @@
+"""The desk with a real store: each thing it does, and before that each way it says no."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from ocs import desk as module
+from ocs import inbox
+from ocs.abmf import keys
+from ocs.abmf.library import Library
+from ocs.abmf.records import Records
+from ocs.abmf.redis_ledger import RedisLedger
+from ocs.abmf.subscribers import Subscribers
+from ocs.desk import Desk, DeskError
+from ocs.diameter.avp import u32
+from ocs.diameter.framing import HEADER_SIZE, pack_header
+from ocs.inbox import Inbox, LocalIdentity
+from ocs.metrics import Metrics
+from ocs.model import (
+    AMOUNT_LIMIT,
+    Identity,
+    IdentityKind,
+    Micros,
+    OpenSession,
+    PostStatus,
+    RequestType,
+    Subscriber,
+    SubscriberState,
+)
+from ocs.rating.catalogue import load
+from tests.support.plans import call, plan
+
+PARTITIONS = 4
+CATALOGUE = load(Path(__file__).parents[1] / "config" / "catalogue")
+MSISDN, IMSI = "77010000001", "401010000000001"
+THIRTY = Micros(30_000_000)
+
+
+class Office:
+    """A store, and desks on it."""
+
+    def __init__(self, redis: Redis, library: Library) -> None:
+        self.redis = redis
+        self.ledger = RedisLedger(redis, library, PARTITIONS)
+        self.records = Records(redis, PARTITIONS)
+        self.desk = self.another()
+
+    def another(self) -> Desk:
+        """A desk of another process: it shares nothing but the store."""
+        return Desk(
+            client=self.redis,
+            ledger=self.ledger,
+            subscribers=Subscribers(self.redis, self.ledger, PARTITIONS),
+            records=self.records,
+            catalogue=CATALOGUE,
+            default_tariff="conversations",
+            actor="tester",
+        )
+
+    async def call(self, payer: Subscriber, seconds: int = 60) -> OpenSession:
+        """An open call."""
+        made = plan(payer, "I", 0, call(None, seconds), version=payer.version)
+        await self.ledger.charge(made)
+        found = await self.records.session(b"client;1")
+        assert found is not None
+        return found
+
+    async def told(self) -> list[str]:
+        """The kinds of messages in the worker's inbox."""
+        rows = await self.redis.lrange(keys.inbox("w0"), 0, -1)
+        found = [inbox.read_message(bytes(each)) for each in rows if isinstance(each, bytes)]
+        return [each.kind for each in found if each is not None]
+
+
+@pytest.fixture
+async def office(redis: Redis) -> Office:
+    """An empty store."""
+    library = Library.from_package()
+    await library.load(redis)
+    return Office(redis, library)
+
+
+@pytest.fixture
+def desk(office: Office) -> Desk:
+    """Its first desk."""
+    return office.desk
+
+
+# --- adding and finding -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "msisdn", ["", "1234", "1" * 16, "7701x000001", "+", "++77010000001", "7 701", "٧٧٠١٠٠٠٠٠٠١"]
+)
+async def test_no_msisdn(desk: Desk, msisdn: str) -> None:
+    """What is no number is refused wherever it is asked for."""
+    for work in (
+        desk.add(msisdn),
+        desk.find(msisdn),
+        desk.change(msisdn),
+        desk.remove(msisdn),
+        desk.balance(msisdn),
+        desk.topup(msisdn, THIRTY),
+        desk.statement(msisdn),
+    ):
+        with pytest.raises(DeskError, match="is not an MSISDN: 5 to 15 digits"):
+            await work
+
+
+async def test_nobody_has_the_number(desk: Desk) -> None:
+    """A number that nobody has is said so."""
+    for work in (
+        desk.find(MSISDN),
+        desk.change(MSISDN, tariff="social"),
+        desk.remove(MSISDN),
+        desk.balance(MSISDN),
+        desk.topup(MSISDN, THIRTY),
+        desk.statement(MSISDN),
+    ):
+        with pytest.raises(DeskError, match=f"no subscriber has the number {MSISDN}"):
+            await work
+
+
+async def test_add_refusals(desk: Desk, redis: Redis) -> None:
+    """Nothing is stored of a subscriber who is refused."""
+    for work, sentence in (
+        (desk.add(MSISDN, imsi="123"), "is not an IMSI: 14 to 15 digits"),
+        (desk.add(MSISDN, tariff="none"), "there is no tariff 'none'; the catalogue has conv"),
+        (desk.add(MSISDN, balance=Micros(-1)), "cannot be below zero"),
+        (desk.add(MSISDN, state=SubscriberState.TERMINATED), "terminated by removing"),
+    ):
+        with pytest.raises(DeskError, match=sentence):
+            await work
+    assert await redis.dbsize() == 0
+
+
+async def test_add_taken(desk: Desk) -> None:
+    """A number or an IMSI has one owner; a refused one leaves the other name free."""
+    await desk.add(MSISDN, imsi=IMSI)
+    with pytest.raises(DeskError, match=f"{MSISDN} belongs to another"):
+        await desk.add("+" + MSISDN)
+    with pytest.raises(DeskError, match=f"{IMSI} belongs to another"):
+        await desk.add("77010000002", imsi=IMSI)
+    assert len(await desk.everybody()) == 1
+    assert (await desk.add("77010000002")).version == 1
+
+
+async def test_add(desk: Desk, office: Office) -> None:
+    """Found by any desk, with identities, tariff, state and balance; the credit has its actor."""
+    made = await desk.add("+" + MSISDN, imsi=IMSI, tariff="social", balance=THIRTY)
+    found = await office.another().find("+" + MSISDN)
+    assert found == made
+    assert found.identities == (
+        Identity(IdentityKind.E164, MSISDN),
+        Identity(IdentityKind.IMSI, IMSI),
+    )
+    assert (found.tariff, found.state) == ("social", SubscriberState.ACTIVE)
+    balance = await desk.balance(MSISDN)
+    assert (balance.credited, balance.available, balance.spent) == (THIRTY, THIRTY, 0)
+    (entry,) = await desk.statement(MSISDN)
+    assert (entry.kind, entry.actor, entry.reason) == ("topup", "tester", "opening balance")
+    plain = await desk.add("77010000002", state=SubscriberState.BARRED)
+    assert (plain.tariff, plain.state) == ("conversations", SubscriberState.BARRED)
+    assert await desk.statement("77010000002") == []
+
+
+async def test_everybody(desk: Desk) -> None:
+    """In the order of numbers."""
+    assert await desk.everybody() == []
+    for number in ("77010000003", "77010000001", "77010000002"):
+        await desk.add(number)
+    found = [each.identity(IdentityKind.E164) for each in await desk.everybody()]
+    assert found == ["77010000001", "77010000002", "77010000003"]
+
+
+async def test_interrupted_add(desk: Desk, redis: Redis) -> None:
+    """A name that was claimed by somebody who never came to store the subscriber can be taken."""
+    number = Identity(IdentityKind.E164, MSISDN)
+    await redis.set(keys.identity(number, PARTITIONS), "3 99")
+    with pytest.raises(DeskError, match="no subscriber"):
+        await desk.find(MSISDN)
+    made = await desk.add(MSISDN)
+    assert (await desk.find(MSISDN)).account_id == made.account_id
+
+
+# --- changing and removing --------------------------------------------------------------------------
+
+
+async def test_change_refusals(desk: Desk) -> None:
+    """An unknown tariff, and an end that is none: nothing is changed."""
+    made = await desk.add(MSISDN)
+    with pytest.raises(DeskError, match="there is no tariff"):
+        await desk.change(MSISDN, tariff="none")
+    with pytest.raises(DeskError, match="terminated by removing"):
+        await desk.change(MSISDN, state=SubscriberState.TERMINATED)
+    assert await desk.find(MSISDN) == made
+
+
+async def test_change(desk: Desk, office: Office) -> None:
+    """The change raises the version and is seen by others; one thing changes, the rest stays."""
+    await desk.add(MSISDN)
+    changed = await desk.change(MSISDN, tariff="social")
+    assert (changed.tariff, changed.state, changed.version) == (
+        "social",
+        SubscriberState.ACTIVE,
+        2,
+    )
+    assert await office.another().find(MSISDN) == changed
+    barred = await desk.change(MSISDN, state=SubscriberState.BARRED)
+    assert (barred.tariff, barred.state) == ("social", SubscriberState.BARRED)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"), [(None, "rar"), (SubscriberState.BARRED, "asr")], ids=["tariff", "barred"]
+)
+async def test_change_tells_the_clients(
+    desk: Desk, office: Office, state: SubscriberState | None, kind: str
+) -> None:
+    """Another tariff re-authorises the open sessions, barring aborts them."""
+    await office.call(await desk.add(MSISDN, balance=THIRTY))
+    await desk.change(MSISDN, tariff="social", state=state)
+    assert await office.told() == [kind]
+
+
+async def test_remove_refusals(desk: Desk, office: Office) -> None:
+    """Not with an open session, not with money left; the subscriber is still there."""
+    made = await desk.add(MSISDN, balance=THIRTY)
+    session = await office.call(made)
+    with pytest.raises(DeskError, match="a session is open"):
+        await desk.remove(MSISDN)
+    await office.ledger.expire(session, "admin")
+    with pytest.raises(DeskError, match="money is left"):
+        await desk.remove(MSISDN)
+    assert await desk.find(MSISDN) == made
+
+
+async def test_remove(desk: Desk, office: Office) -> None:
+    """The number is free, and the next owner starts with nothing of the first."""
+    first = await desk.add(MSISDN, imsi=IMSI, balance=THIRTY)
+    await desk.topup(MSISDN, Micros(-THIRTY))
+    await desk.remove(MSISDN)
+    with pytest.raises(DeskError, match="no subscriber"):
+        await office.another().find(MSISDN)
+    assert await desk.everybody() == []
+    second = await desk.add(MSISDN, imsi=IMSI)
+    assert second.account_id != first.account_id
+    assert await desk.statement(MSISDN) == []
+    kept = await office.records.entries(first.account_id, first.partition, 10)
+    assert [each.kind for each in kept] == ["adjustment", "topup"]
+
+
+# --- money ------------------------------------------------------------------------------------------
+
+
+async def test_topup_refusals(desk: Desk) -> None:
+    """No amount, no key, too much, too little, a key of another movement: nothing moves."""
+    await desk.add(MSISDN, balance=THIRTY)
+    await desk.topup(MSISDN, THIRTY, "tx-1")
+    before = await desk.statement(MSISDN)
+    for amount, key, sentence in (
+        (0, None, "other than 0"),
+        (1, "", "an empty key"),
+        (AMOUNT_LIMIT, "tx-2", "largest amount"),
+        (-60_000_001, "tx-3", "less than that"),
+        (5, "tx-1", "before for another movement"),
+    ):
+        with pytest.raises(DeskError, match=sentence):
+            await desk.topup(MSISDN, Micros(amount), key)
+    assert await desk.statement(MSISDN) == before
+
+
+async def test_topup(desk: Desk) -> None:
+    """Once per key, as often as it is repeated; without a key each time; negative pays out."""
+    await desk.add(MSISDN)
+    first = await desk.topup(MSISDN, THIRTY, "tx-1")
+    assert (first.status, first.balance.available) == (PostStatus.POSTED, THIRTY)
+    again = await desk.topup(MSISDN, THIRTY, "tx-1")
+    assert (again.status, again.balance.available) == (PostStatus.REPLAYED, THIRTY)
+    await desk.topup(MSISDN, Micros(1))
+    await desk.topup(MSISDN, Micros(1))
+    paid = await desk.topup(MSISDN, Micros(-2))
+    assert paid.balance.available == THIRTY
+    found = [(each.kind, each.reason, each.sequence) for each in await desk.statement(MSISDN)]
+    assert found == [
+        ("adjustment", "pay-out", 4),
+        ("topup", "top-up", 3),
+        ("topup", "top-up", 2),
+        ("topup", "top-up", 1),
+    ]
+    assert [each.sequence for each in await desk.statement(MSISDN, limit=1)] == [4]
+
+
+async def test_topup_re_authorises(desk: Desk, office: Office) -> None:
+    """A session on its final unit asks again when money comes (RFC 8506, 5.5), and no other."""
+    payer = await desk.add(MSISDN, balance=Micros(40_000_000))
+    await office.call(payer)
+    assert (await desk.topup(MSISDN, Micros(-19_000_000))).waiting == ()
+    last = plan(payer, "U", 1, call(60, 60), version=payer.version)
+    assert last.type is RequestType.UPDATE
+    outcome = await office.ledger.charge(last)
+    assert outcome.results[0].is_final  # 10.00 left: 54 s
+    assert await office.told() == []
+    told = (await desk.topup(MSISDN, THIRTY)).waiting
+    assert [each.session_id for each in told] == [b"client;1"]
+    assert await office.told() == ["rar"]
+
+
+async def test_topup_stands_when_the_client_cannot_be_told(
+    desk: Desk, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Money has moved: a store that goes away just then must not make it look as if it had not."""
+    payer = await desk.add(MSISDN, balance=Micros(10_000_000))
+    await office.call(payer)
+
+    async def away(*arguments: object, **options: object) -> str:
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(inbox, "tell", away)
+    outcome = await desk.topup(MSISDN, THIRTY)
+    assert outcome.status is PostStatus.POSTED and len(outcome.waiting) == 1
+
+
+# --- sessions ---------------------------------------------------------------------------------------
+
+
+async def test_sessions(desk: Desk, office: Office) -> None:
+    """Those that are open, oldest first."""
+    assert await desk.sessions() == []
+    payer = await desk.add(MSISDN, balance=THIRTY)
+    opened = await office.call(payer)
+    assert await desk.sessions() == [opened]
+    assert (opened.reserved, opened.is_cut, opened.service) == (11_000_000, False, "voice")
+
+
+async def test_cut_refusal(desk: Desk) -> None:
+    """A session that is not open cannot be cut."""
+    with pytest.raises(DeskError, match="no such session is open"):
+        await desk.cut(b"client;1")
+
+
+async def test_cut_without_an_answer(
+    desk: Desk, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the client says, or not: the session's next request is refused."""
+    monkeypatch.setattr(module, "ASR_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(inbox, "POLL_SECONDS", 0.01)
+    payer = await desk.add(MSISDN, balance=THIRTY)
+    await office.call(payer)
+    assert await desk.cut(b"client;1") == "no answer"
+    (marked,) = await desk.sessions()
+    assert marked.is_cut
+    outcome = await office.ledger.charge(plan(payer, "U", 1, call(5, 60), version=payer.version))
+    assert outcome.results[0].granted == 0
+    assert await desk.sessions() == []
+    assert (await desk.balance(MSISDN)).reserved == 0
+
+
+async def test_cut(desk: Desk, office: Office) -> None:
+    """The client's consent is what the desk reports."""
+
+    async def agree(
+        host: str, realm: str, peer: str, build: Callable[[int, int], bytes], seconds: float
+    ) -> bytes:
+        body = u32(268, 2001)
+        return pack_header(HEADER_SIZE + len(body), 0x40, 274, 4, 1, 2) + body
+
+    await office.call(await desk.add(MSISDN, balance=THIRTY))
+    us = LocalIdentity("ocs1.example", "example")
+    worker = Inbox(office.redis, "w0", us, agree, office.records, office.ledger, Metrics())
+    task = asyncio.create_task(worker.run())
+    assert await desk.cut(b"client;1") == "ended"
+    while not task.done():  # Python 3.11's wait_for, inside the client, may lose a cancellation
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+
+
+async def test_concurrent_add(office: Office) -> None:
+    """Of many desks that add one number at the same time exactly one succeeds, and its number works."""
+    desks = [office.another() for _ in range(8)]
+    tried = await asyncio.gather(*(each.add(MSISDN) for each in desks), return_exceptions=True)
+    made = [each for each in tried if isinstance(each, Subscriber)]
+    assert all(isinstance(each, Subscriber | DeskError) for each in tried)
+    assert len(made) == 1
+    assert await office.another().find(MSISDN) == made[0]
+    assert await office.another().everybody() == made
