@@ -17,19 +17,8 @@ from ocs import inbox
 from ocs.abmf.ledger import Ledger
 from ocs.abmf.records import Records
 from ocs.abmf.subscribers import IdentityTaken, Subscribers
-from ocs.model import (
-    Balance,
-    Identity,
-    IdentityKind,
-    LedgerEntry,
-    Micros,
-    OpenSession,
-    Posting,
-    PostOutcome,
-    PostStatus,
-    Subscriber,
-    SubscriberState,
-)
+from ocs.books import Balance, LedgerEntry, OpenSession, Posting, PostOutcome, PostStatus
+from ocs.model import Identity, IdentityKind, Micros, Subscriber, SubscriberState
 from ocs.rating.catalogue import Catalogue
 
 MSISDN_DIGITS = range(5, 16)  # E.164: 15 at most

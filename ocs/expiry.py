@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from ocs.abmf.ledger import Ledger, LedgerError
+from ocs.books import OpenSession
 from ocs.metrics import Metrics
-from ocs.model import OpenSession
 
 #: A released reservation is promised within 5 s of its deadline.
 SWEEP_SECONDS = 1.0
@@ -32,10 +32,13 @@ class Sweeper:
         due: Callable[[int], Awaitable[Sequence[OpenSession]]],
         ledger: Ledger,
         metrics: Metrics,
+        reauthorise: Callable[[Sequence[bytes]], None] = lambda _: None,
     ) -> None:
+        """`reauthorise` is given the sessions that wait for what a closed one released."""
         self._due = due
         self._ledger = ledger
         self._metrics = metrics
+        self._reauthorise = reauthorise
 
     async def sweep(self) -> bool:
         """Close what is due now, one batch at most; returns whether more may be due."""
@@ -57,6 +60,7 @@ class Sweeper:
         if outcome.closed:
             self._metrics.reserved(-outcome.released)
             self._metrics.session_closed(session.service, "timeout")
+            self._reauthorise(outcome.waiting)
         return outcome.closed
 
     async def run(self) -> None:

@@ -10,8 +10,9 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
@@ -21,9 +22,9 @@ from ocs.abmf import keys
 from ocs.abmf.encoding import raw
 from ocs.abmf.ledger import Ledger
 from ocs.abmf.records import Records
+from ocs.books import OpenSession
 from ocs.diameter.server_initiated import build_asr, build_rar, result_code
 from ocs.metrics import Metrics
-from ocs.model import OpenSession
 
 #: A message nobody read for this long is about a moment that has passed.
 STALE_SECONDS = 15
@@ -124,7 +125,9 @@ class Inbox:
         records: Records,
         ledger: Ledger,
         metrics: Metrics,
+        reauthorise: Callable[[Sequence[bytes]], None] = lambda _: None,
     ) -> None:
+        """`reauthorise` is given the sessions that wait for what a session gone released."""
         self._client = client
         self._owner = owner
         self._identity = identity
@@ -132,6 +135,7 @@ class Inbox:
         self._records = records
         self._ledger = ledger
         self._metrics = metrics
+        self._reauthorise = reauthorise
         self._outstanding: set[tuple[str, bytes]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -213,9 +217,11 @@ class Inbox:
         if outcome.closed:
             self._metrics.reserved(-outcome.released)
             self._metrics.session_closed(session.service, "gone")
+            self._reauthorise(outcome.waiting)
 
     async def _ask(self, kind: str, session: OpenSession) -> int | None:
-        build = build_asr if kind == ASR else build_rar
+        # One group of several waits for money: only that one asks again (TS 32.299, 6.6.3).
+        build = build_asr if kind == ASR else partial(build_rar, rating_group=session.waiting_group)
 
         def message(hop_by_hop: int, end_to_end: int) -> bytes:
             return build(

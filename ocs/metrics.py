@@ -120,6 +120,7 @@ class Metrics(Collector):
         self._replays = new("ocs_ccr_replays", "CCRs answered from memory", "request_type")
         self._mismatches = new("ocs_idempotency_mismatch", "CCRs with the number of another")
         self._orphans = new("ocs_orphan_usage", "Usage reported for unknown sessions")
+        self._clamped = new("ocs_usage_clamped", "Units of absurd reports, not charged", "unit")
         self._messages = new("ocs_diameter_messages", "Messages", "direction", "command", "peer")
         self._errors = new("ocs_diameter_decode_errors", "Messages refused", "peer", "reason")
         self._states = new(
@@ -191,6 +192,10 @@ class Metrics(Collector):
     def orphan_usage(self) -> None:
         """Usage of an unknown session was kept."""
         self._orphans.add(1)
+
+    def clamped(self, unit: str, amount: int) -> None:
+        """Units of an absurd report that were not charged."""
+        self._clamped.add(amount, unit)
 
     def message(self, direction: str, command: str, peer: str) -> None:
         """A message in or out."""

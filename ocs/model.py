@@ -5,7 +5,7 @@ of micros (10^-6 of the currency's main unit), units are integers (seconds, octe
 are UTC milliseconds. It imports nothing of this project and knows neither Diameter nor Redis.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
@@ -104,6 +104,9 @@ class SessionContext:
     fee_is_paid: bool  # conditions frozen at the start
     attributes: RatingAttributes
     catalogue_version: str
+    correlation: str = (
+        ""  # what ties the legs of a conference, the bearers of a connection together
+    )
 
 
 # --- how a stretch of usage is paid ------------------------------------------------------------
@@ -219,6 +222,9 @@ class ChargePlan:
     owner: str  # this worker's inbox
     scope: str = "realm"  # whose sessions the peer may touch: its "host"'s, or of the "realm"
     state_id: int = 0  # Origin-State-Id of the client, 0 where it says none
+    at: UtcMillis = UtcMillis(
+        0
+    )  # rating time, by which an absurd report is told; 0: the store's own
 
 
 class ChargeStatus(StrEnum):
@@ -274,130 +280,6 @@ class ChargeOutcome:
     subscriber: Subscriber | None = None  # with STALE only
     clamped: int = 0  # units of absurd reports that were not charged
     waiting: tuple[bytes, ...] = ()  # other sessions of the account to be re-authorised
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """One account in micros; credited = available + reserved + spent + written_off."""
-
-    credited: int = 0
-    available: int = 0
-    reserved: int = 0
-    spent: int = 0
-    written_off: int = 0
-    sequence: int = 0  # number of its newest ledger entry
-
-    @property
-    def main(self) -> int:
-        """The account's own money: what may be spent plus what is held."""
-        return self.available + self.reserved
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """One movement that no CCR asked for: a top-up, an adjustment, a fee."""
-
-    account_id: AccountId
-    partition: Partition
-    key: str  # idempotency key: the payer's transaction id
-    kind: str  # "topup", "adjustment", "fee"
-    amount: Micros  # signed; a negative one needs that much available
-    actor: str
-    reason: str
-
-
-class PostStatus(StrEnum):
-    POSTED = "posted"
-    REPLAYED = "replayed"  # the same key and content before: nothing moved again
-    MISMATCH = "mismatch"  # the same key with other content: refused
-    INSUFFICIENT = "insufficient"  # would take more than is available: refused
-    UNKNOWN_ACCOUNT = "unknown_account"
-    LIMIT = "limit"  # would pass AMOUNT_LIMIT: refused
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """A session as commands and re-authorisation see it."""
-
-    session_id: bytes
-    account_id: AccountId
-    partition: Partition
-    origin_host: str
-    origin_realm: str
-    peer: str
-    owner: str
-    is_waiting: bool  # a final unit or a refusal is outstanding: a top-up re-authorises it
-    is_cut: bool
-    reserved: int
-    started: UtcMillis
-    deadline: UtcMillis
-    service: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PostOutcome:
-    """`waiting` lists the open sessions that a credit must re-authorise (RFC 8506, 5.5)."""
-
-    status: PostStatus
-    balance: Balance = field(default_factory=Balance)
-    waiting: tuple[OpenSession, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """A client gives an event back (RFC 8506, 6.4): once for its token, once for its own request.
-
-    `token` is the Refund-Information we sent: "<partition>.<account>.<digest of the Session-Id>".
-    """
-
-    token: str
-    number: str  # as in ChargePlan
-    content: str
-    session_id: bytes  # of the refund's own request
-    actor: str
-
-
-class RefundStatus(StrEnum):
-    """What became of a refund."""
-
-    REFUNDED = "refunded"
-    REPEATED = "repeated"  # given back before: success, nothing moved
-    MISMATCH = "mismatch"  # this request's number was used with other content
-    UNKNOWN = "unknown"  # the token names nothing that was paid
-
-
-@dataclass(frozen=True, slots=True)
-class RefundOutcome:
-    """The ledger's word on a refund."""
-
-    status: RefundStatus
-    units: int = 0
-    amount: int = 0  # micros given back by this call
-    is_replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One movement as a statement shows it, newest first through `previous`."""
-
-    entry_id: str
-    sequence: int
-    previous: str
-    account_id: AccountId
-    kind: str
-    at: UtcMillis
-    actor: str
-    reason: str
-    session_id: bytes
-    request: str  # type and number: "U3"
-    key: str
-    units: int
-    granted: int
-    credited: int  # changes made by this entry, in micros
-    spent: int
-    reserved: int
-    written_off: int
-    after: Balance
 
 
 class InvariantBroken(Exception):

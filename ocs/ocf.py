@@ -4,17 +4,25 @@ A straight line: `charging` decides what to ask, the ledger decides what is ther
 them, reads the clock once, and counts. It knows no sockets and no Redis.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
-from ocs.abmf.encoding import decode_context, encode_context
+from ocs.abmf.encoding import decode_context, encode_context, refund_token
 from ocs.abmf.ledger import Ledger, LedgerError, OutcomeUnknown
-from ocs.abmf.subscribers import IdentityConflict, Subscribers
-from ocs.charging.context import identities, new_context
+from ocs.abmf.subscribers import Cache, IdentityConflict, SessionRecord, Subscribers
+from ocs.charging import event, session
+from ocs.charging.charges import CLIENT_RATED
+from ocs.charging.context import identities, is_free, new_context, rating_time
+from ocs.charging.money import refused_money
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.charging.result import refuse, unknown_service_context
-from ocs.charging.session import answer, plan
-from ocs.diameter.credit_control import CCA, CCR
+from ocs.diameter.credit_control import (
+    CCA,
+    CCR,
+    EVENT_REQUEST,
+    INITIAL_REQUEST,
+    TERMINATION_REQUEST,
+)
 from ocs.metrics import Metrics
 from ocs.model import (
     ChargeOutcome,
@@ -24,6 +32,7 @@ from ocs.model import (
     RequestType,
     SessionContext,
     Subscriber,
+    UnitKind,
     UtcMillis,
     invariant,
 )
@@ -31,13 +40,16 @@ from ocs.rating.catalogue import Catalogue
 
 TOO_BUSY = 3004
 USER_UNKNOWN = 5030
-UNABLE_TO_COMPLY = 5012
+END_USER_SERVICE_DENIED = 4010
 
 #: A plan is made again when the subscriber changed under it. Somebody changing a subscriber faster
 #: than three round trips is a fault, not a race.
 PLANS_AT_MOST = 3
 
-INITIAL, EVENT = 1, 4
+#: Calls to numbers free of control whose end a worker can still recognise; such calls are few.
+FREE_AT_MOST = 10_000
+REFUND = (EVENT_REQUEST, event.REFUND_ACCOUNT)
+FINAL_UNIT_ACTIONS = ("terminate", "redirect", "restrict")
 
 
 class OCF:
@@ -53,7 +65,9 @@ class OCF:
         metrics: Metrics,
         owner: str,
         clock: Callable[[], UtcMillis],
+        reauthorise: Callable[[Sequence[bytes]], None] = lambda _: None,
     ) -> None:
+        """`reauthorise` is given the Session-Ids that should ask again because of somebody's request."""
         self._ledger = ledger
         self._subscribers = subscribers
         self._catalogue = catalogue
@@ -61,16 +75,23 @@ class OCF:
         self._metrics = metrics
         self._owner = owner
         self._clock = clock
+        self._reauthorise = reauthorise
+        self._free: Cache[bytes, bool] = Cache(FREE_AT_MOST)
 
     async def handle(self, ccr: CCR, peer: str) -> CCA:
         """The answer to one CCR; `peer` is the identity of the adjacent peer."""
         service = self._policy.service_for(ccr.service_context_id)
         if service is None:
             return unknown_service_context(ccr)
-        if ccr.request_type == EVENT:
-            return refuse(UNABLE_TO_COMPLY, "event charging is not served")
+        if self._is_free(ccr, service):
+            return self._free_answer(ccr, service)
+        refused = refused_money(ccr, self._catalogue.currency)
+        if refused is not None:
+            return refused
         try:
-            if ccr.request_type == INITIAL:
+            if (ccr.request_type, ccr.requested_action) == REFUND:
+                return await self._refund(ccr, service)
+            if ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST):
                 return await self._initial(ccr, service, peer)
             return await self._running(ccr, service, peer)
         except LedgerError as error:
@@ -79,7 +100,32 @@ class OCF:
                 self._metrics.store_unknown("charge")
             return refuse(TOO_BUSY, "the store does not answer")
 
+    # --- numbers free of control: no subscriber, no ledger -------------------------------------------
+
+    def _is_free(self, ccr: CCR, service: ServicePolicy) -> bool:
+        # Data calls nobody, whatever else its request says.
+        is_call = service.unit is not UnitKind.OCTETS
+        if not is_call or (ccr.request_type, ccr.requested_action) == REFUND:
+            return False
+        if is_free(ccr, self._catalogue.numbering, self._catalogue.is_free):
+            return True
+        is_first = ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST)
+        return not is_first and self._free.get(ccr.session_id) is not None
+
+    def _free_answer(self, ccr: CCR, service: ServicePolicy) -> CCA:
+        if ccr.request_type == EVENT_REQUEST:
+            return event.free_answer(ccr, service, self._catalogue.currency)
+        if ccr.request_type == TERMINATION_REQUEST:
+            self._free.drop(ccr.session_id)
+        else:
+            self._free.put(ccr.session_id, True)
+        outcome = session.free_outcome(ccr, service)
+        return session.answer(ccr, outcome, service, self._catalogue.currency)
+
+    # --- requests that name who is served ------------------------------------------------------------
+
     async def _initial(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
+        """The first request of a session, or an event."""
         now = self._clock()
         names = identities(ccr, self._catalogue.numbering)
         for _ in range(PLANS_AT_MOST):
@@ -91,34 +137,81 @@ class OCF:
             if subscriber is None:
                 return refuse(USER_UNKNOWN, "no subscriber has any of these identities")
             context = new_context(ccr, service, subscriber, self._catalogue, now)
-            encoded = encode_context(context)
-            made = self._plan(ccr, context, subscriber, service, peer, encoded)
+            if ccr.request_type == INITIAL_REQUEST:
+                encoded = encode_context(context)
+                made = self._plan(ccr, context, subscriber, service, peer, encoded, now)
+            elif ccr.requested_action in (event.CHECK_BALANCE, event.PRICE_ENQUIRY):
+                return await self._question(ccr, service, subscriber, now)
+            else:
+                made = event.plan(
+                    ccr,
+                    context=context,
+                    subscriber=subscriber,
+                    catalogue=self._catalogue,
+                    policy=service,
+                    owner=self._owner,
+                    peer=peer,
+                )
             outcome = await self._ledger.charge(made)
-            if outcome.status is not OutcomeStatus.STALE:
-                # A repeat may come by another worker and after a change of tariff: the session keeps
-                # the context of its first request, which is in the store.
-                if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
-                    self._subscribers.remember_session(
-                        ccr.session_id, subscriber.partition, subscriber.account_id, encoded
-                    )
-                return self._answer(ccr, service, made, outcome)
-            self._fresh(outcome)
+            if outcome.status is OutcomeStatus.STALE:
+                self._fresh(outcome)
+                continue
+            self._count(service, made, outcome)
+            currency = self._catalogue.currency
+            if ccr.request_type == EVENT_REQUEST:
+                token = refund_token(made.partition, made.account_id, ccr.session_id)
+                return event.answer(ccr, outcome, service, currency, token)
+            # A repeat may come by another worker and after a change of tariff: the session keeps
+            # the context of its first request, which is in the store.
+            if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
+                record = SessionRecord(subscriber.partition, subscriber.account_id, made.context)
+                self._subscribers.remember_session(ccr.session_id, record)
+                self._remember_answer(record, made, context.started)
+            return session.answer(ccr, outcome, service, currency)
         return refuse(TOO_BUSY, "the subscriber is changing")
+
+    async def _question(
+        self, ccr: CCR, service: ServicePolicy, cached: Subscriber, now: UtcMillis
+    ) -> CCA:
+        """A balance check or price enquiry: nothing moves, so nobody else would notice an old snapshot."""
+        subscriber = await self._subscribers.refresh(cached)
+        context = new_context(ccr, service, subscriber, self._catalogue, now)
+        if ccr.requested_action == event.PRICE_ENQUIRY:
+            return event.price_enquiry(ccr, context, self._catalogue, service)
+        if event.is_denied(subscriber):
+            return refuse(END_USER_SERVICE_DENIED, "the subscriber may not use this service")
+        found = await self._ledger.balance(subscriber.account_id, subscriber.partition)
+        available = 0 if found is None else found.available
+        return event.check_balance(ccr, context, self._catalogue, service, available)
 
     async def _running(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
         """An UPDATE or TERMINATION: the session says who pays, with or without Subscription-Id."""
+        now = self._clock()
         context, subscriber = None, None
         record = await self._subscribers.session(ccr.session_id)
         if record is not None:
             context = decode_context(record.context)
             subscriber = await self._subscribers.get(record.partition, record.account_id)
         for _ in range(PLANS_AT_MOST):
-            made = self._plan(ccr, context, subscriber, service, peer, b"")
+            made = self._plan(ccr, context, subscriber, service, peer, b"", now, record)
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
-                return self._answer(ccr, service, made, outcome)
+                if record is not None and not outcome.is_replayed:
+                    self._remember_answer(record, made, rating_time(ccr, now))
+                self._count(service, made, outcome)
+                return session.answer(ccr, outcome, service, self._catalogue.currency)
             subscriber = self._fresh(outcome)
         return refuse(TOO_BUSY, "the subscriber is changing")
+
+    async def _refund(self, ccr: CCR, service: ServicePolicy) -> CCA:
+        """What is given back says who gets it."""
+        asked = event.refund(ccr)
+        if isinstance(asked, CCA):
+            return asked
+        outcome = await self._ledger.refund(asked)
+        if outcome.is_replayed:
+            self._metrics.replay(RequestType.EVENT.value)
+        return event.refund_answer(ccr, outcome, service, self._catalogue.currency)
 
     def _plan(
         self,
@@ -128,23 +221,32 @@ class OCF:
         service: ServicePolicy,
         peer: str,
         encoded: bytes,
+        now: UtcMillis,
+        record: SessionRecord | None = None,
     ) -> ChargePlan:
         partition = (
             self._subscribers.orphan_partition(ccr.session_id)
             if context is None
             else context.partition
         )
-        return plan(
+        return session.plan(
             ccr,
             context=context,
             subscriber=subscriber,
             catalogue=self._catalogue,
             policy=service,
             partition=partition,
+            at=rating_time(ccr, now),
+            answered={} if record is None else record.answered,
             owner=self._owner,
             peer=peer,
             context_bytes=encoded,
         )
+
+    def _remember_answer(self, record: SessionRecord, made: ChargePlan, at: UtcMillis) -> None:
+        """When a service was answered tells on which side of a change its next report was used."""
+        for key in session.changing(made):
+            record.answered[key] = at
 
     def _fresh(self, outcome: ChargeOutcome) -> Subscriber:
         invariant(outcome.subscriber is not None, "a stale outcome carries the fresh snapshot")
@@ -152,14 +254,10 @@ class OCF:
             self._subscribers.remember(outcome.subscriber)
         return cast(Subscriber, outcome.subscriber)
 
-    def _answer(
-        self, ccr: CCR, service: ServicePolicy, made: ChargePlan, outcome: ChargeOutcome
-    ) -> CCA:
-        self._count(service, made, outcome)
-        return answer(ccr, outcome, service, self._catalogue.currency)
-
     def _count(self, service: ServicePolicy, made: ChargePlan, outcome: ChargeOutcome) -> None:
         metrics = self._metrics
+        if outcome.waiting:
+            self._reauthorise(outcome.waiting)
         if outcome.is_replayed:
             metrics.replay(made.type.value)
             return
@@ -171,16 +269,21 @@ class OCF:
             if any(charge.used for charge in made.charges):
                 metrics.orphan_usage()
             return
-        if status in (OutcomeStatus.EXISTS, OutcomeStatus.UNRATED):
+        if status in (OutcomeStatus.EXISTS, OutcomeStatus.FOREIGN, OutcomeStatus.UNRATED):
             return  # nothing moved
         for charge in made.charges:
             if charge.used:
-                metrics.used(service.unit, charge.used)
+                metrics.used(unit_of(charge.key, service), charge.used)
         for result in outcome.results:
-            if result.status is ChargeStatus.GRANTED:
-                metrics.granted(service.unit, result.granted)
+            unit = unit_of(result.key, service)
+            if status is OutcomeStatus.DEBITED:
+                metrics.used(unit, result.granted)
+            elif result.status is ChargeStatus.GRANTED:
+                metrics.granted(unit, result.granted)
                 if result.is_final:
-                    metrics.final_unit("terminate")
+                    metrics.final_unit(FINAL_UNIT_ACTIONS[service.final_unit.action])
+        if outcome.clamped:
+            metrics.clamped(service.unit, outcome.clamped)
         metrics.debited(outcome.spent)
         metrics.written_off(outcome.written_off)
         metrics.reserved(outcome.reserved)
@@ -192,3 +295,8 @@ class OCF:
             metrics.session_closed(service.name, "terminated")
         elif made.type is not RequestType.INITIAL and status is OutcomeStatus.REFUSED:
             metrics.session_closed(service.name, "quota")
+
+
+def unit_of(key: str, service: ServicePolicy) -> UnitKind:
+    """What the units of a charge are."""
+    return UnitKind.MONEY if key.endswith(CLIENT_RATED) else service.unit

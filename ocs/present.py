@@ -11,16 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ocs.amounts import format_amount
+from ocs.books import Balance, LedgerEntry, OpenSession, PostOutcome, PostStatus
 from ocs.diameter.decode import Node
-from ocs.model import (
-    Balance,
-    IdentityKind,
-    LedgerEntry,
-    OpenSession,
-    PostOutcome,
-    PostStatus,
-    Subscriber,
-)
+from ocs.model import IdentityKind, Subscriber
 
 #: Longer than any line of ours.
 LINE_MAX = 10_000
@@ -229,6 +222,7 @@ def sessions(found: Sequence[OpenSession], as_json: bool) -> None:
                     "session": session_text(each.session_id),
                     "account": each.account_id,
                     "service": each.service,
+                    "correlation": each.correlation,
                     "client": each.origin_host,
                     "started": when(each.started),
                     "deadline": when(each.deadline),

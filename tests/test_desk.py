@@ -15,6 +15,7 @@ from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
+from ocs.books import OpenSession, PostStatus
 from ocs.desk import Desk, DeskError
 from ocs.diameter.avp import u32
 from ocs.diameter.framing import HEADER_SIZE, pack_header
@@ -25,8 +26,6 @@ from ocs.model import (
     Identity,
     IdentityKind,
     Micros,
-    OpenSession,
-    PostStatus,
     RequestType,
     Subscriber,
     SubscriberState,

@@ -15,9 +15,10 @@ from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
+from ocs.books import OpenSession, Posting
 from ocs.expiry import BATCH, Sweeper
 from ocs.metrics import Metrics
-from ocs.model import Micros, OpenSession, Posting, Subscriber
+from ocs.model import Micros, Subscriber
 from tests.support.plans import call, plan, subscriber
 
 PARTITIONS = 4

@@ -16,11 +16,12 @@ from ocs.abmf import keys
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
+from ocs.books import OpenSession, Posting
 from ocs.diameter.avp import u32
 from ocs.diameter.framing import ASR, HEADER_SIZE, RAR, pack_header, parse_header
 from ocs.inbox import Inbox, LocalIdentity, tell
 from ocs.metrics import Metrics
-from ocs.model import Micros, OpenSession, Posting
+from ocs.model import Micros
 from tests.support.plans import call, plan, subscriber
 
 PARTITIONS = 4

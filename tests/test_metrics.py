@@ -19,6 +19,7 @@ FAMILIES = {
     "ocs_ccr_replays": ("counter", {"request_type"}),
     "ocs_idempotency_mismatch": ("counter", set()),
     "ocs_orphan_usage": ("counter", set()),
+    "ocs_usage_clamped": ("counter", {"unit"}),
     "ocs_diameter_messages": ("counter", {"direction", "command", "peer"}),
     "ocs_diameter_decode_errors": ("counter", {"peer", "reason"}),
     "ocs_diameter_peer_state": ("gauge", {"peer", "state"}),
@@ -74,6 +75,7 @@ def count_everything(metrics: Metrics) -> None:
     metrics.replay("U")
     metrics.mismatch()
     metrics.orphan_usage()
+    metrics.clamped("seconds", 7)
     metrics.message("in", "CCR", "pgw1.example")
     metrics.decode_error("other", "5004")
     metrics.peer_state("pgw1.example", "open")

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,24 +13,10 @@ from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
-from ocs.diameter.cca import encode_cca
-from ocs.diameter.ccr import decode_ccr
-from ocs.diameter.client_messages import Answer, decode_cca, encode_ccr
-from ocs.diameter.credit_control import CCR, FinalUnit, MSCCAnswer
-from ocs.metrics import Metrics
-from ocs.model import (
-    ChargeOutcome,
-    ChargePlan,
-    Identity,
-    IdentityKind,
-    Micros,
-    Posting,
-    PostStatus,
-    Subscriber,
-    SubscriberState,
-    UtcMillis,
-)
-from ocs.ocf import OCF
+from ocs.books import Posting
+from ocs.charging.policy import ChargingPolicy
+from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, MSCCAnswer
+from ocs.model import ChargeOutcome, ChargePlan, Micros, Subscriber, SubscriberState
 from ocs.store.connect import connect
 from tests.charging.worked import (
     ANY,
@@ -37,96 +24,38 @@ from tests.charging.worked import (
     MIB,
     MSISDN,
     NONE,
-    POLICY,
-    catalogue,
+    ON_NET,
+    REDIRECTED,
     data,
+    event,
     mscc,
     octets,
     seconds,
     voice,
 )
+from tests.charging.worker import (
+    CARD,
+    CLOCK,
+    INITIAL,
+    NOW,
+    NUMBER,
+    PARTITIONS,
+    TERMINATION,
+    UPDATE,
+    Clock,
+    Worker,
+    codes,
+    granted,
+)
 from tests.support.proxy import Proxy, proxied
 from tests.support.stores import binaries, running
 
-INITIAL, UPDATE, TERMINATION = 1, 2, 3
-PARTITIONS = 16
-NOW = UtcMillis(1_790_000_000_000)
-NUMBER, CARD = Identity(IdentityKind.E164, MSISDN), Identity(IdentityKind.IMSI, IMSI)
 
-
-@dataclass
-class Worker:
-    """What one worker process holds: its own ledger link, caches and counters."""
-
-    client: Redis
-    deadline_seconds: float = 3.0
-    ledger: RedisLedger = field(init=False)
-    subscribers: Subscribers = field(init=False)
-    metrics: Metrics = field(init=False)
-    ocf: OCF = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.metrics = Metrics()
-        self.ledger = RedisLedger(
-            self.client,
-            Library.from_package(),
-            PARTITIONS,
-            deadline_seconds=self.deadline_seconds,
-            clock=lambda: NOW,
-        )
-        self.subscribers = Subscribers(self.client, self.ledger, PARTITIONS)
-        self.serve_with(self.ledger)
-
-    def serve_with(self, ledger: RedisLedger) -> None:
-        """An OCF on this ledger."""
-        self.ocf = OCF(
-            ledger=ledger,
-            subscribers=self.subscribers,
-            catalogue=catalogue(),
-            policy=POLICY,
-            metrics=self.metrics,
-            owner="w0",
-            clock=lambda: NOW,
-        )
-
-    async def ask(self, ccr: CCR) -> Answer:
-        """The answer as the client reads it."""
-        request = decode_ccr(encode_ccr(ccr))
-        cca = await self.ocf.handle(request, "dra.example.net")
-        return decode_cca(encode_cca(request, cca, "ocs1.ocs.example", "ocs.example"))
-
-    async def top_up(self, each: Subscriber, tenge: int, key: str) -> None:
-        """Money in (or out)."""
-        posting = Posting(
-            each.account_id, each.partition, key, "topup", Micros(tenge * 1_000_000), "t", "test"
-        )
-        assert (await self.ledger.post(posting)).status is PostStatus.POSTED
-
-    async def subscriber(self, tenge: int = 0, *identities: Identity) -> Subscriber:
-        """A subscriber of the worked tariff with this balance."""
-        made = await self.subscribers.create(
-            identities or (NUMBER,), "worked", SubscriberState.ACTIVE
-        )
-        if tenge:
-            await self.top_up(made, tenge, "opening")
-        return made
-
-    async def money(self, each: Subscriber) -> tuple[int, int]:
-        """Balance and reserved in hundredths; nothing is ever lost or made."""
-        found = await self.ledger.balance(each.account_id, each.partition)
-        assert found is not None and found.available >= 0
-        assert found.credited == found.available + found.reserved + found.spent + found.written_off
-        assert found.main % 10_000 == found.reserved % 10_000 == 0
-        return found.main // 10_000, found.reserved // 10_000
-
-    def counted(self, name: str, **labels: str) -> float:
-        """A counter or gauge as Prometheus reads it."""
-        samples = [each for family in self.metrics.collect() for each in family.samples]
-        return sum(
-            each.value
-            for each in samples
-            if each.name == name and labels.items() <= each.labels.items()
-        )
+@pytest.fixture(autouse=True)
+def clock() -> Clock:
+    """Each test begins at the same moment."""
+    CLOCK.now = NOW
+    return CLOCK
 
 
 @pytest.fixture
@@ -136,18 +65,6 @@ async def worker(redis: Redis) -> Worker:
     return Worker(redis)
 
 
-def granted(answer: Answer) -> list[int | None]:
-    """The grant of each service."""
-    return [
-        None if each.gsu is None else each.gsu.time or each.gsu.total_octets for each in answer.mscc
-    ]
-
-
-def codes(answer: Answer) -> tuple[int, list[int]]:
-    """Result-Codes of the command and of each service."""
-    return answer.result_code, [each.result_code for each in answer.mscc]
-
-
 # --- refused without the ledger ---------------------------------------------------------------------
 
 
@@ -155,20 +72,11 @@ async def test_unknown_service_context(worker: Worker, redis: Redis) -> None:
     """5031 that names it; nothing is stored."""
     await worker.subscriber(100)
     before = await redis.dbsize()
-    ccr = replace(data(INITIAL, 0, mscc(10, None, ANY)), service_context_id="32270@3gpp.org")
+    ccr = replace(data(INITIAL, 0, mscc(10, None, ANY)), service_context_id="32271@3gpp.org")
     answer = await worker.ask(ccr)
     assert codes(answer) == (5031, [])
     assert answer.failed_avp[:4] == (461).to_bytes(4, "big")
     assert await redis.dbsize() == before
-
-
-async def test_events_are_not_served(worker: Worker) -> None:
-    """5012, and the number of the request comes back."""
-    each = await worker.subscriber(100)
-    ccr = replace(data(4, 1, mscc(10, None, ANY)), requested_action=0)
-    answer = await worker.ask(ccr)
-    assert (answer.result_code, answer.request_type, answer.request_number) == (5012, 4, 1)
-    assert await worker.money(each) == (10_000, 0)
 
 
 @pytest.mark.parametrize("identities", [(), ((0, "+77019999999"),), ((1, "999"), (2, "sip:a@b"))])
@@ -513,6 +421,16 @@ async def test_usage_beside_a_refusal_is_debited(worker: Worker) -> None:
     assert worker.counted("ocs_written_off_minor_units_total") == 300
 
 
+async def test_more_than_can_be_counted(worker: Worker) -> None:
+    """Reports of 2^53 octets in sum are answered like any other that is absurd: four grants are charged."""
+    each = await worker.subscriber(10)
+    await worker.ask(data(INITIAL, 0, mscc(10, None, octets(MIB))))
+    largest = USU(octets(2**53 - 1))
+    report = MSCC(10, (), NONE, (largest, largest))
+    assert codes(await worker.ask(data(TERMINATION, 1, report))) == (2001, [2001])
+    assert await worker.money(each) == (600, 0)
+
+
 async def test_zero_rated_service(worker: Worker) -> None:
     """What costs nothing is granted in full without money, and never debited."""
     each = await worker.subscriber()
@@ -689,7 +607,7 @@ async def test_subscriber_that_never_rests(worker: Worker, redis: Redis) -> None
     """3004 after three plans: bounded, and nothing moved."""
     each = await worker.subscriber(100)
     await worker.ask(data(INITIAL, 0, mscc(10, None, octets(MIB))))
-    restless = Restless(redis, Library.from_package(), PARTITIONS, clock=lambda: NOW)
+    restless = Restless(redis, Library.from_package(), PARTITIONS, clock=CLOCK)
     restless.rival, restless.victim = Worker(redis).subscribers, each
     worker.serve_with(restless)
     for ccr in (
@@ -810,3 +728,226 @@ async def test_counters_agree_with_the_account(worker: Worker) -> None:
     assert worker.counted("ocs_balance_debited_minor_units_total") == 3500
     assert worker.counted("ocs_final_unit_indications_total") == 0
     assert await worker.money(each) == (500, 0)
+
+
+# --- every state and every request --------------------------------------------------------------------
+
+#: What a request is answered in each state of its session, and the state that follows (RFC 8506, 7; an
+#: event is a session of its own name).
+TRANSITIONS = {
+    ("idle", "I"): (2001, "open"),
+    ("idle", "U"): (5002, "unknown"),
+    ("idle", "T"): (5002, "unknown"),
+    ("idle", "E"): (2001, "event"),
+    ("unknown", "I"): (2001, "open"),
+    ("unknown", "U"): (5002, "unknown"),
+    ("unknown", "T"): (5002, "unknown"),
+    ("unknown", "E"): (2001, "event"),
+    ("open", "I"): (5012, "open"),
+    ("open", "U"): (2001, "open"),
+    ("open", "T"): (2001, "closed"),
+    ("open", "E"): (5012, "open"),
+    ("closed", "I"): (5012, "closed"),
+    ("closed", "U"): (5002, "closed"),
+    ("closed", "T"): (5002, "closed"),
+    ("closed", "E"): (5012, "closed"),
+    ("refused", "I"): (5012, "refused"),
+    ("refused", "U"): (5002, "refused"),
+    ("refused", "T"): (2001, "closed"),  # the one T that follows a refusal
+    ("refused", "E"): (5012, "refused"),
+    ("expired", "I"): (5012, "expired"),
+    ("expired", "U"): (5002, "expired"),
+    ("expired", "T"): (5002, "expired"),
+    ("expired", "E"): (5012, "expired"),
+    ("event", "I"): (5012, "event"),
+    ("event", "U"): (5002, "event"),
+    ("event", "T"): (5002, "event"),
+    ("event", "E"): (2001, "event"),
+}
+KINDS = "IUTE"
+
+
+def request(kind: str, number: int, session: bytes) -> CCR:
+    """A request of a call: one second is used, one is wished."""
+    used = seconds(1) if kind in "UT" else None
+    ccr = voice(KINDS.index(kind) + 1, number, mscc(None, used, seconds(1), 1000), session=session)
+    if kind == "E":
+        return replace(
+            ccr, requested_action=0, called=f"tel:{ON_NET}", subscription_ids=((0, MSISDN),)
+        )
+    return ccr
+
+
+def test_the_table_is_whole() -> None:
+    """Every state meets every request, and leads to a state."""
+    states = {state for state, _ in TRANSITIONS}
+    assert set(TRANSITIONS) == {(state, kind) for state in states for kind in KINDS}
+    assert {following for _, following in TRANSITIONS.values()} <= states
+
+
+async def test_every_sequence_of_three(worker: Worker) -> None:
+    """Each request is answered by the table, and what was reserved comes back at the end."""
+    each = await worker.subscriber(1000)
+    for first, second, third in product(KINDS, repeat=3):
+        session = f"s;{first}{second}{third}".encode()
+        state = "idle"
+        for number, kind in enumerate((first, second, third)):
+            code, state = TRANSITIONS[state, kind]
+            answer = await worker.ask(request(kind, number, session))
+            assert answer.result_code == code, (session, number)
+        if state == "open":
+            await worker.ask(request("T", 3, session))
+    assert (await worker.money(each))[1] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("state", ["refused", "expired"])
+async def test_sessions_that_we_ended(worker: Worker, state: str, kind: str) -> None:
+    """After our own refusal, and after supervision."""
+    each = await worker.subscriber(1)
+    await worker.ask(request("I", 0, b"s"))
+    if state == "refused":
+        await worker.ask(voice(UPDATE, 1, mscc(None, seconds(5), seconds(1), 1000), session=b"s"))
+    else:
+        (session,) = await Records(worker.client, PARTITIONS).open_sessions()
+        CLOCK.goes_on(5000)
+        await worker.ledger.expire(session, "supervision")
+    await worker.top_up(each, 100, "more")
+    code, _ = TRANSITIONS[state, kind]
+    assert (await worker.ask(request(kind, 9, b"s"))).result_code == code
+    assert (await worker.money(each))[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "codes_by_kind"),
+    [
+        ("no money", {"I": 4012, "U": 4012, "T": 2001, "E": 4012}),
+        ("barred", {"I": 4010, "U": 4010, "T": 2001, "E": 4010}),
+        ("no price", {"I": 5031, "U": 2001, "T": 2001, "E": 5031}),
+        ("unknown user", {"I": 5030, "U": 2001, "T": 2001, "E": 5030}),
+        ("another realm", {"I": 2001, "U": 5002, "T": 5002, "E": 2001}),
+        ("not our service", {"I": 5031, "U": 5031, "T": 5031, "E": 5031}),
+    ],
+)
+async def test_conditions(worker: Worker, condition: str, codes_by_kind: dict[str, int]) -> None:
+    """What stands against a request decides its code; a session keeps the number it was opened with."""
+    each = await worker.subscriber(1)
+    await worker.ask(request("I", 0, b"s"))
+    if condition == "no money":
+        await worker.ask(request("U", 1, b"s"))
+        await worker.ask(voice(UPDATE, 2, mscc(None, seconds(4), NONE, 1000), session=b"s"))
+    if condition == "barred":
+        await worker.subscribers.update(each, state=SubscriberState.BARRED)
+    changes: dict[str, dict[str, object]] = {
+        "no price": {"called": "tel:+14155550100"},
+        "unknown user": {"subscription_ids": ((0, "70000000000"),)},
+        "another realm": {"origin_realm": "elsewhere.example"},
+        "not our service": {"service_context_id": "32271@3gpp.org"},
+    }
+    for kind, code in codes_by_kind.items():
+        ccr = request(kind, 5, b"s" if kind in "UT" else b"new" + kind.encode())
+        ccr = replace(ccr, **changes.get(condition, {}))  # type: ignore[arg-type]  # by name
+        assert (await worker.ask(ccr)).result_code == code, kind
+
+
+# --- events on the path -------------------------------------------------------------------------------
+
+
+async def test_event_is_one_round_trip(links: list[Link]) -> None:
+    """As a session's request is; a question reads the subscriber afresh, a refund asks nobody else."""
+    here = links[0]
+    assert await here.trips(event(0, session=b"1")) == 3  # identity, snapshot, charge
+    assert await here.trips(event(0, session=b"2")) == 1
+    assert await here.trips(event(0, session=b"2")) == 1
+    assert await here.trips(event(3, session=b"3")) == 1
+    assert await here.trips(event(2, session=b"4")) == 2
+    answer = await here.worker.ask(event(0, session=b"2"))
+    back = replace(event(1, session=b"5"), refund_information=answer.refund_information)
+    assert await here.trips(back) == 1
+
+
+async def test_questions_are_answered_of_now(worker: Worker, redis: Redis) -> None:
+    """The price of the tariff that the subscriber has since, though this worker knows another one."""
+    each = await worker.subscriber(6)
+    asked = replace(event(3, session=b"p"), service_context_id="32260@3gpp.org", called=ON_NET)
+    asked = replace(asked, command_rsu=seconds(60), recipients=())
+    assert (await worker.ask(asked)).cost == (1200, -2, 398)
+    assert await Worker(redis).subscribers.update(each, tariff="dearer") is not None
+    assert (await worker.ask(asked)).cost == (2400, -2, 398)
+    check = replace(asked, requested_action=2, command_rsu=seconds(20))
+    assert (await worker.ask(check)).check_balance_result == 1  # 8.00 by now, it was 4.00
+    changed = await worker.subscribers.refresh(each)
+    assert await Worker(redis).subscribers.update(changed, state=SubscriberState.BARRED) is not None
+    assert codes(await worker.ask(check)) == (4010, [])
+
+
+@pytest.mark.parametrize("action", [0, 1, 2, 3])
+async def test_event_without_a_store(tmp_path: Path, action: int) -> None:
+    """3004: whatever it is, a repeat is safe."""
+    client = connect(f"unix://{tmp_path}/nothing", 1.0)
+    ccr = replace(event(action), refund_information=b"1.1." + b"a" * 32)
+    assert codes(await Worker(client).ask(ccr)) == (3004, [])
+    await client.aclose()
+
+
+async def test_free_numbers_without_a_store(tmp_path: Path) -> None:
+    """An emergency call is never refused because something of ours is broken."""
+    client = connect(f"unix://{tmp_path}/nothing", 1.0)
+    worker = Worker(client)
+    for number, kind in enumerate((INITIAL, UPDATE, TERMINATION)):
+        used = None if kind == INITIAL else seconds(60)
+        ccr = voice(kind, number, mscc(None, used, seconds(60), 1000))
+        answer = await worker.ask(replace(ccr, called="112" if kind == INITIAL else None))
+        assert codes(answer) == (2001, [2001])
+        assert granted(answer) == [None if kind == TERMINATION else 3600]
+    for action, told in ((0, (None, 0)), (2, (0, None)), (3, (None, 0))):
+        answer = await worker.ask(replace(event(action), recipients=("112",)))
+        cost = None if answer.cost is None else answer.cost[0]
+        assert answer.result_code == 2001
+        assert (answer.check_balance_result, cost) == told
+    await client.aclose()
+
+
+async def test_worker_that_did_not_open_a_free_call(worker: Worker) -> None:
+    """The called number says it again where the client repeats it; else the session is unknown."""
+    last = voice(TERMINATION, 2, mscc(None, seconds(9), NONE, 1000))
+    assert codes(await worker.ask(replace(last, called="112"))) == (2001, [2001])
+    assert codes(await worker.ask(last)) == (5002, [])
+
+
+async def test_session_of_a_free_call_that_calls_somebody_else(worker: Worker) -> None:
+    """A new first request is judged by whom it calls, not by what its name was used for."""
+    await worker.ask(replace(voice(INITIAL, 0, mscc(None, None, ANY, 1000)), called="112"))
+    answer = await worker.ask(voice(INITIAL, 1, mscc(None, None, ANY, 1000)))
+    assert codes(answer) == (5030, [])
+
+
+async def test_data_is_no_emergency(worker: Worker) -> None:
+    """A gateway that names an emergency number is charged all the same."""
+    each = await worker.subscriber(100)
+    ccr = replace(data(INITIAL, 0, mscc(10, None, octets(MIB))), called="112")
+    assert granted(await worker.ask(ccr)) == [MIB]
+    assert await worker.money(each) == (10_000, 100)
+
+
+async def test_barred_subscriber_calls_for_help(worker: Worker) -> None:
+    """Neither the state nor the balance is asked, and nothing is kept."""
+    each = await worker.subscriber()
+    await worker.subscribers.update(each, state=SubscriberState.BARRED)
+    call = replace(voice(INITIAL, 0, mscc(None, None, seconds(60), 1000)), called="112")
+    assert granted(await worker.ask(call)) == [3600]
+    assert await Records(worker.client, PARTITIONS).open_sessions() == []
+
+
+async def test_announced_redirection_without_a_rating_group(redis: Redis) -> None:
+    """Some clients report a started redirect without naming what: 2001 and when to come back, not 5031."""
+    policy = ChargingPolicy((REDIRECTED,))
+    await Library.from_package().load(redis)
+    worker = Worker(redis, policy=policy)
+    each = await worker.subscriber(10)
+    await worker.ask(data(INITIAL, 0, mscc(10, None, ANY)))
+    answer = await worker.ask(data(UPDATE, 1, mscc(None, octets(MIB))))
+    assert answer.mscc == (MSCCAnswer(None, (), 2001, validity_seconds=600),)
+    assert await worker.money(each) == (1000, 1000)
+    answer = await worker.ask(data(UPDATE, 2, mscc(None, octets(MIB), ANY)))
+    assert codes(answer) == (2001, [5031])

@@ -8,18 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocs import present
+from ocs.books import Balance, LedgerEntry, OpenSession, PostOutcome, PostStatus
 from ocs.config import ConfigError, ConfigErrors
 from ocs.diameter.decode import Node
 from ocs.model import (
     AccountId,
-    Balance,
     Identity,
     IdentityKind,
-    LedgerEntry,
-    OpenSession,
     Partition,
-    PostOutcome,
-    PostStatus,
     Subscriber,
     SubscriberState,
     UtcMillis,
@@ -152,7 +148,8 @@ def test_json(capsys: Capture) -> None:
     present.sessions([SESSION], True)
     assert shown(capsys) == [
         {
-            "session": "[bold]a;1", "account": "7", "service": "data", "client": "[red]pgw1",
+            "session": "[bold]a;1", "account": "7", "service": "data", "correlation": "",
+            "client": "[red]pgw1",
             "started": "2026-01-01T00:00:00.007Z", "deadline": "2026-01-01T00:00:01.007Z",
             "reserved": "11.00", "waiting": True, "cut": False,
         }

@@ -5,14 +5,13 @@ Only the two directions of a format whose other end is lua/: no waiting, no cloc
 
 from ocs.abmf.encoding import decode_subscriber, raw
 from ocs.abmf.ledger import ExpireOutcome
+from ocs.books import RefundOutcome, RefundStatus
 from ocs.model import (
     ChargeOutcome,
     ChargePlan,
     ChargeResult,
     ChargeStatus,
     OutcomeStatus,
-    RefundOutcome,
-    RefundStatus,
     invariant,
 )
 
@@ -39,7 +38,7 @@ def plan_arguments(plan: ChargePlan, now: int) -> list[Argument]:
         now, plan.type.value, plan.number, plan.content, plan.version, plan.context,
         plan.reply, int(plan.is_refused_whole), plan.supervision_seconds * 1000,
         plan.session_id, plan.account_id, plan.actor, plan.realm, plan.peer, plan.owner,
-        plan.scope, plan.state_id, len(plan.charges),
+        plan.scope, plan.state_id, plan.at, len(plan.charges),
     ]  # fmt: skip
     for charge in plan.charges:
         used = -1 if charge.used is None else charge.used
@@ -63,19 +62,18 @@ def read_outcome(reply: list[object]) -> ChargeOutcome:
     if status is OutcomeStatus.STALE:
         fresh = decode_subscriber(raw(reply[2]), int(raw(reply[1])))
         return ChargeOutcome(status, subscriber=fresh)
-    _, named, kept, total, packed = raw(reply[1]).decode().split("|")
+    _, named, kept, total, left, packed = raw(reply[1]).decode().split("|")
     told = ChargeOutcome(
         status=OutcomeStatus(named),
         results=tuple(read_result(each) for each in packed.split(";") if each),
         reply=kept,
         is_replayed=reply[2] == 1,
         total_cost=int(total),
+        available=int(left),
     )
     if len(reply) == 3:
         return told  # a repeat, or usage that no session takes: nothing moved
-    spent, reserved, written_off, available, was_open, clamped = (
-        int(raw(each)) for each in reply[3:9]
-    )
+    spent, reserved, written_off, _, was_open, clamped = (int(raw(each)) for each in reply[3:9])
     return ChargeOutcome(
         told.status,
         told.results,
@@ -85,7 +83,7 @@ def read_outcome(reply: list[object]) -> ChargeOutcome:
         reserved=reserved,
         written_off=written_off,
         total_cost=told.total_cost,
-        available=available,
+        available=told.available,
         clamped=clamped,
         waiting=read_names(reply[9]),
     )

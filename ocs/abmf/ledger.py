@@ -15,19 +15,8 @@ from typing import Protocol
 
 from redis.exceptions import RedisError
 
-from ocs.model import (
-    AccountId,
-    Balance,
-    ChargeOutcome,
-    ChargePlan,
-    OpenSession,
-    Partition,
-    Posting,
-    PostOutcome,
-    Refund,
-    RefundOutcome,
-    Subscriber,
-)
+from ocs.books import Balance, OpenSession, Posting, PostOutcome, Refund, RefundOutcome
+from ocs.model import AccountId, ChargeOutcome, ChargePlan, Partition, Subscriber
 
 
 class LedgerError(Exception):

@@ -1,5 +1,6 @@
 """Plain reads for people and sweepers: entries of an account, open and due sessions."""
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from redis.asyncio import Redis
@@ -7,15 +8,8 @@ from redis.asyncio import Redis
 from ocs.abmf import keys
 from ocs.abmf.encoding import decode_context, raw
 from ocs.abmf.ledger import reading
-from ocs.model import (
-    AccountId,
-    Balance,
-    LedgerEntry,
-    OpenSession,
-    Partition,
-    Subscriber,
-    UtcMillis,
-)
+from ocs.books import Balance, LedgerEntry, OpenSession
+from ocs.model import AccountId, Partition, Subscriber, UtcMillis
 
 #: Sessions read at a time where all are walked over.
 SCAN_COUNT = 500
@@ -132,7 +126,8 @@ def is_of(row: Mapping[bytes, bytes], host: str, below: int) -> bool:
 def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSession:
     """One session hash."""
     held = [int(value) for name, value in row.items() if name.startswith(b"r:")]
-    waits = [value == b"1" for name, value in row.items() if name.startswith(b"w:")]
+    waits = {name[2:]: value == b"1" for name, value in row.items() if name.startswith(b"w:")}
+    context = decode_context(row[b"context"])
     return OpenSession(
         session_id=row[b"id"],
         account_id=AccountId(row[b"account"].decode()),
@@ -141,13 +136,25 @@ def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSessio
         origin_realm=row[b"realm"].decode(),
         peer=row[b"peer"].decode(),
         owner=row[b"owner"].decode(),
-        is_waiting=any(waits),
+        is_waiting=any(waits.values()),
         is_cut=b"cut" in row,
         reserved=sum(held),
         started=UtcMillis(int(row[b"started"])),
         deadline=UtcMillis(int(row[b"deadline"])),
-        service=decode_context(row[b"context"]).service,
+        service=context.service,
+        correlation=context.correlation,
+        waiting_group=waiting_group(waits),
     )
+
+
+def waiting_group(waits: Mapping[bytes, bool]) -> int | None:
+    """The rating group that alone waits for money, where the session has others; None: all of it, or
+    what has no group. A key begins with its group."""
+    groups = {name: re.match(rb"\d+", name) for name in waits}
+    found = {each and each.group() for name, each in groups.items() if waits[name]}
+    is_part = len({each and each.group() for each in groups.values()}) > 1
+    group = found.pop() if len(found) == 1 and is_part else None
+    return None if group is None else int(group)
 
 
 def as_row(fields: object) -> dict[bytes, bytes]:

@@ -34,20 +34,22 @@ from ocs.abmf.encoding import encode_subscriber, raw, read_refund_token
 from ocs.abmf.ledger import ExpireOutcome, LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
-from ocs.model import (
-    AccountId,
+from ocs.books import (
     Balance,
-    ChargeOutcome,
-    ChargePlan,
     OpenSession,
-    OutcomeStatus,
-    Partition,
     Posting,
     PostOutcome,
     PostStatus,
     Refund,
     RefundOutcome,
     RefundStatus,
+)
+from ocs.model import (
+    AccountId,
+    ChargeOutcome,
+    ChargePlan,
+    OutcomeStatus,
+    Partition,
     RequestType,
     Subscriber,
 )

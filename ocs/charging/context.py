@@ -1,5 +1,7 @@
 """What a first request says: who is served, what is used, when."""
 
+from collections.abc import Callable
+
 from ocs.charging.policy import ServicePolicy
 from ocs.diameter.credit_control import CCR
 from ocs.model import (
@@ -25,6 +27,11 @@ KINDS = {
     4: IdentityKind.PRIVATE,
 }
 TERMINATING = 1
+CORRELATION_MAX = 64
+#: What an emergency call is addressed to where no number was dialled (RFC 5031).
+SOS = "urn:service:sos"
+#: Kinds of 3GPP-User-Location-Info that begin with a PLMN: CGI, SAI, RAI, TAI, ECGI, TAI and ECGI.
+PLACES = {0, 1, 2, 128, 129, 130}
 
 
 def identities(ccr: CCR, numbering: Numbering) -> tuple[Identity, ...]:
@@ -73,14 +80,42 @@ def sip_identity(data: str, numbering: Numbering) -> Identity:
 
 def attributes(ccr: CCR, service: ServicePolicy, numbering: Numbering) -> RatingAttributes:
     """What prices may depend on."""
-    calling = next((n for each in ccr.calling if (n := normalise(each, numbering))), "")
+    said = [*ccr.calling, *([ccr.originator] if ccr.originator else [])]
+    calling = next((n for each in said if (n := normalise(each, numbering))), "")
+    called = [ccr.called] if ccr.called else ccr.recipients[:1]
     return RatingAttributes(
         service=service.name,
         calling=calling,
-        called=normalise(ccr.called or "", numbering),
+        called=normalise("".join(called), numbering),
         is_originating=ccr.role_of_node != TERMINATING,
         apn=ccr.apn or "",
-        visited_network=ccr.serving_plmn or "",
+        visited_network=ccr.serving_plmn or plmn_of(ccr.user_location),
+        rat_type=ccr.rat_type,
+        message_class=ccr.message_class,
+    )
+
+
+def plmn_of(user_location: bytes) -> str:
+    """MCC and MNC of a 3GPP-User-Location-Info, "" where it has none (TS 29.061, 16.4.7.2).
+
+    Octet 1 is the kind of place, the next three hold the digits in swapped halves; F fills a short MNC.
+    """
+    if len(user_location) < 4 or user_location[0] not in PLACES:
+        return ""
+    halves = [half for each in user_location[1:4] for half in (each & 15, each >> 4)]
+    one, two, three, filler, first, second = halves
+    digits = [one, two, three, first, second, *([filler] if filler != 15 else [])]
+    return "".join(map(str, digits)) if max(digits) <= 9 else ""
+
+
+def is_free(ccr: CCR, numbering: Numbering, is_free_number: Callable[[str], bool]) -> bool:
+    """Whether whom a request calls may always be called: emergency and free service numbers."""
+    if ccr.role_of_node == TERMINATING:
+        return False
+    called = [ccr.called] if ccr.called else ccr.recipients
+    return bool(called) and all(
+        each.lower().startswith(SOS) or is_free_number(normalise(each, numbering))
+        for each in called
     )
 
 
@@ -110,4 +145,15 @@ def new_context(
         fee_is_paid=subscriber.paid_until > started,
         attributes=attributes(ccr, service, catalogue.numbering),
         catalogue_version=catalogue.version,
+        correlation=correlation(ccr),
     )
+
+
+def correlation(ccr: CCR) -> str:
+    """What the client says ties sessions together: CC-Correlation-Id, else the charging id of the bearer
+    or of the call; at most 64 characters, which is more than any of them has."""
+    if ccr.correlation_id:
+        return ccr.correlation_id.decode("ascii", "backslashreplace")[:CORRELATION_MAX]
+    if ccr.ims_charging_id:
+        return ccr.ims_charging_id[:CORRELATION_MAX]
+    return "" if ccr.charging_id is None else str(ccr.charging_id)

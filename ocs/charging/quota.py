@@ -1,13 +1,18 @@
 """How much is asked of the ledger, and when a client should come back."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from ocs.charging.policy import ServicePolicy
+from ocs.charging.money import as_money, micros_of
+from ocs.charging.policy import TERMINATE, ServicePolicy
 from ocs.diameter.credit_control import MSCC, USU, Units
 from ocs.model import UnitKind
+from ocs.rating.catalogue import Currency
 
 #: Volume-Quota-Threshold and Time-Quota-Threshold are Unsigned32 (TS 32.299, 7.2).
 THRESHOLD_LIMIT = 2**32 - 1
+#: What the store can count exactly. Each report is below it, their sum need not be.
+REPORT_LIMIT = 2**53 - 1
 #: Below Tcc of 60 s a client in the middle of its Tx would be taken for dead.
 SUPERVISION_SECONDS_MIN = 60
 
@@ -16,7 +21,21 @@ def of_kind(units: Units, kind: UnitKind) -> int | None:
     """The units of the kind that a service counts; others in the same group are informative."""
     if kind is UnitKind.SECONDS:
         return units.time
+    if kind is UnitKind.MONEY:
+        return None if units.money is None else micros_of(units.money)
     return units.octets if kind is UnitKind.OCTETS else units.specific
+
+
+def names_units(units: Units) -> bool:
+    """Whether a group says an amount of anything."""
+    return bool(units.time or units.octets or units.specific or units.money)
+
+
+def is_money(mscc: MSCC) -> bool:
+    """Whether the client has rated: CC-Money, and nothing that would have to be rated beside it."""
+    groups = [*(each.units for each in mscc.usu), *([] if mscc.rsu is None else [mscc.rsu])]
+    has_units = any(names_units(replace(each, money=None)) for each in groups)
+    return not has_units and any(each.money is not None for each in groups)
 
 
 def is_counted(mscc: MSCC, service: ServicePolicy) -> bool:
@@ -32,14 +51,18 @@ def is_counted(mscc: MSCC, service: ServicePolicy) -> bool:
 
 def _are_foreign(groups: list[Units], kind: UnitKind) -> bool:
     has_own = any(of_kind(each, kind) is not None for each in groups)
-    return not has_own and any(each.time or each.octets or each.specific for each in groups)
+    return not has_own and any(map(names_units, groups))
 
 
 def requested(rsu: Units | None, service: ServicePolicy) -> int | None:
     """The quota to ask for: the client's amount within bounds, else the default; None: none."""
     if rsu is None:
         return None
-    amount = of_kind(rsu, service.unit)
+    return bounded(of_kind(rsu, service.unit), service)
+
+
+def bounded(amount: int | None, service: ServicePolicy) -> int:
+    """A client's amount within the bounds; the default where it names none."""
     if not amount:
         return service.grant_default
     return min(max(amount, service.grant_minimum), service.grant_maximum)
@@ -49,13 +72,20 @@ def used(reports: tuple[USU, ...], service: ServicePolicy) -> int | None:
     """The sum of the reports in the service's unit; None without a report."""
     if not reports:
         return None
-    return sum(of_kind(each.units, service.unit) or 0 for each in reports)
+    return total((each.units for each in reports), service.unit)
 
 
-def granted(amount: int, kind: UnitKind) -> Units:
-    """A grant in the unit that the service counts."""
+def total(groups: Iterable[Units], kind: UnitKind) -> int:
+    """The sum of one kind of units."""
+    return min(sum(of_kind(each, kind) or 0 for each in groups), REPORT_LIMIT)
+
+
+def granted(amount: int, kind: UnitKind, currency: Currency) -> Units:
+    """A grant in the unit that is counted."""
     if kind is UnitKind.SECONDS:
         return Units(time=amount)
+    if kind is UnitKind.MONEY:
+        return Units(money=as_money(amount, currency))
     return Units(total_octets=amount) if kind is UnitKind.OCTETS else Units(specific=amount)
 
 
@@ -72,6 +102,8 @@ def supervision_seconds(wanted: Iterable[int], service: ServicePolicy) -> int:
     """
     plain = service.validity_seconds
     longest = max((validity(plain, each, service.unit) for each in wanted), default=plain)
+    if service.final_unit.action != TERMINATE:
+        longest = max(longest, service.restricted_validity_seconds)
     return max(2 * longest, SUPERVISION_SECONDS_MIN)
 
 

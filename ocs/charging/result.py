@@ -15,9 +15,11 @@ MSCC_CODES = {
 
 COMMAND_CODES = {
     OutcomeStatus.CHARGED: ResultCode.SUCCESS,
+    OutcomeStatus.DEBITED: ResultCode.SUCCESS,
     OutcomeStatus.CLOSED: ResultCode.SUCCESS,
     OutcomeStatus.UNKNOWN: ResultCode.UNKNOWN_SESSION_ID,
     OutcomeStatus.LATE: ResultCode.UNKNOWN_SESSION_ID,
+    OutcomeStatus.FOREIGN: ResultCode.UNKNOWN_SESSION_ID,
     OutcomeStatus.MISMATCH: ResultCode.UNABLE_TO_COMPLY,
     OutcomeStatus.EXISTS: ResultCode.UNABLE_TO_COMPLY,
     OutcomeStatus.UNRATED: ResultCode.RATING_FAILED,

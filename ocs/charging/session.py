@@ -5,26 +5,31 @@ state of a session lives in the ledger; which outcome follows from which is its 
 """
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 from ocs.charging import quota
-from ocs.charging.policy import ServicePolicy
-from ocs.charging.result import (
-    COMMAND_CODES,
-    MESSAGES,
-    MSCC_CODES,
-    REFUSAL_ORDER,
-    failed_rating_group,
+from ocs.charging.answers import failed_avp, is_restricted, pack_terms, service_answers
+from ocs.charging.charges import (
+    WHOLE_SESSION,
+    Circumstances,
+    Terms,
+    base_of,
+    is_wished,
+    key_of,
+    services,
+    terms_of,
 )
+from ocs.charging.money import cost_information, tell_balance
+from ocs.charging.periods import PERIOD
+from ocs.charging.policy import ServicePolicy
+from ocs.charging.result import COMMAND_CODES, MESSAGES, MSCC_CODES, REFUSAL_ORDER
 from ocs.diameter.credit_control import (
     CCA,
     CCR,
+    EVENT_REQUEST,
     INITIAL_REQUEST,
     MSCC,
     TERMINATION_REQUEST,
-    FinalUnit,
-    MSCCAnswer,
-    Units,
 )
 from ocs.diameter.framing import ResultCode
 from ocs.model import (
@@ -41,39 +46,27 @@ from ocs.model import (
     SessionContext,
     Subscriber,
     SubscriberState,
-    UnitKind,
+    UtcMillis,
 )
-from ocs.rating.catalogue import Catalogue, Currency, find_price
+from ocs.rating.catalogue import Catalogue, Currency
 
-TYPES = {1: RequestType.INITIAL, 2: RequestType.UPDATE, 3: RequestType.TERMINATION}
-
-#: The key of units at command level, and of an MSCC without rating group and service identifier.
-WHOLE_SESSION = "-"
-
-
-def key_of(mscc: MSCC) -> str:
-    """The name of a service within its session: rating group / service identifiers."""
-    group = WHOLE_SESSION if mscc.rating_group is None else str(mscc.rating_group)
-    return "/".join([group, *map(str, mscc.service_identifiers)])
+TYPES = {
+    1: RequestType.INITIAL,
+    2: RequestType.UPDATE,
+    3: RequestType.TERMINATION,
+    4: RequestType.EVENT,
+}
 
 
-def services(ccr: CCR) -> tuple[MSCC, ...]:
-    """The services of a request; one that is named twice is reported in sum and answered once.
+def request_number(ccr: CCR) -> str:
+    """CC-Request-Number, with the sub-session that counts for itself."""
+    number = str(ccr.request_number)
+    return number if ccr.sub_session_id is None else f"{number}:{ccr.sub_session_id}"
 
-    Units at command level are one service of the whole session.
-    """
-    if not ccr.mscc and (ccr.command_rsu is not None or ccr.command_usu):
-        identifier = ccr.command_service_identifier
-        identifiers = () if identifier is None else (identifier,)
-        return (MSCC(None, identifiers, ccr.command_rsu, ccr.command_usu),)
-    found: dict[str, MSCC] = {}
-    for each in ccr.mscc:
-        key = key_of(each)
-        first = found.get(key)
-        if first is not None:
-            each = replace(each, usu=first.usu + each.usu, rsu=each.rsu or first.rsu)
-        found[key] = each
-    return tuple(found.values())
+
+def scope_of(ccr: CCR, peer: str) -> str:
+    """Whose sessions a request may touch: a client its own, a relay those of the client's realm."""
+    return "host" if peer.lower() == ccr.origin_host.lower() else "realm"
 
 
 def plan(
@@ -84,6 +77,8 @@ def plan(
     partition: Partition,
     catalogue: Catalogue,
     policy: ServicePolicy,
+    at: UtcMillis,
+    answered: Mapping[str, UtcMillis],
     owner: str,
     peer: str,
     context_bytes: bytes,
@@ -91,78 +86,82 @@ def plan(
     """What to ask of the ledger.
 
     Without a context (a U or T of a session never seen) the charges have no legs: the ledger keeps the
-    usage as an orphan record. `partition` says where, and is the account's where there is one.
+    usage as an orphan record. `partition` says where, and is the account's where there is one. `at` is
+    the rating time, `answered` when each service was answered last, as far as it is known.
     """
     is_denied = subscriber is not None and subscriber.state is not SubscriberState.ACTIVE
-    charges = tuple(
-        charge(each, ccr.request_type, context, catalogue, policy, is_denied)
-        for each in services(ccr)
-    )
+    asked = services(ccr, policy)
+    planned: list[Terms] = []
+    supervision = [quota.supervision_seconds((), policy)]
+    for each in asked:
+        own = policy.of_group(each.rating_group)
+        if context is None:
+            orphan = Charge(key_of(each), quota.used(each.usu, own), None)
+            planned.append(Terms((orphan,), own.validity_seconds))
+            continue
+        around = Circumstances(ccr.request_type, context, catalogue, is_denied, at)
+        terms = terms_of(each, own, around, answered.get(key_of(each)))
+        planned.append(terms)
+        wanted = [one.requested for one in terms.charges if one.requested is not None]
+        supervision.append(quota.supervision_seconds(wanted, own))
+    charges = tuple(one for each in planned for one in each.charges)
     if is_denied and not charges and ccr.request_type == INITIAL_REQUEST:
         # A session without services yet is refused as well: the wish stands for the session itself.
         charges = (Charge(WHOLE_SESSION, None, 0, refusal=Refusal.DENIED),)
-    wanted = [each.requested for each in charges if each.requested is not None]
-    number = str(ccr.request_number)
-    if ccr.sub_session_id is not None:
-        number += f":{ccr.sub_session_id}"
-    account = context.account_id if context is not None else AccountId("")
     return ChargePlan(
         type=TYPES[ccr.request_type],
-        number=number,
+        number=request_number(ccr),
         content=content(ccr),
         session_id=ccr.session_id,
         partition=partition,
-        account_id=account,
+        account_id=context.account_id if context is not None else AccountId(""),
         version=subscriber.version if subscriber is not None else 0,
         context=context_bytes,
         charges=charges,
-        reply=f"{policy.validity_seconds};{policy.threshold_percent}",
-        # A client without MSCC reads no other Result-Code than the command's.
-        is_refused_whole=policy.is_refused_whole or is_denied or not ccr.mscc,
-        supervision_seconds=quota.supervision_seconds(wanted, policy),
+        reply=pack_terms(asked, planned, policy),
+        is_refused_whole=is_denied or is_refused_whole(ccr, asked, charges, policy),
+        supervision_seconds=max(supervision),
         actor=ccr.origin_host,
         realm=ccr.origin_realm,
         peer=peer,
         owner=owner,
+        scope=scope_of(ccr, peer),
+        state_id=ccr.origin_state_id or 0,
+        at=at,
     )
 
 
-def charge(
-    mscc: MSCC,
-    request_type: int,
-    context: SessionContext | None,
-    catalogue: Catalogue,
-    policy: ServicePolicy,
-    is_denied: bool,
-) -> Charge:
-    """One service of a request: report, wish, and how it is paid."""
-    reported = quota.used(mscc.usu, policy)
-    wanted = None
-    if request_type != TERMINATION_REQUEST:
-        wanted = quota.requested(mscc.rsu, policy)
-        # Centralised unit determination: a first request without RSU wants the server's choice.
-        if wanted is None and request_type == INITIAL_REQUEST and not mscc.usu:
-            wanted = policy.grant_default
-    key = key_of(mscc)
-    if context is None:
-        return Charge(key, reported, None)
-    price = find_price(
-        catalogue,
-        context.tariff,
-        context.attributes,
-        fee_is_paid=context.fee_is_paid,
-        rating_group=mscc.rating_group,
+def is_refused_whole(
+    ccr: CCR, asked: Iterable[MSCC], charges: Iterable[Charge], policy: ServicePolicy
+) -> bool:
+    """Whether a request that is granted nothing ends its session.
+
+    A client without MSCC reads no other Result-Code than the command's. Where a service is redirected or
+    restricted instead for want of money, its session goes on.
+    """
+    wants_money = any(
+        each.requested is not None and each.refusal is Refusal.NONE for each in charges
     )
-    if price is not None and price.unit is not policy.unit:
-        price = None
-    refusal = Refusal.NONE
-    if is_denied and wanted is not None:
-        refusal = Refusal.DENIED
-    elif price is None or not quota.is_counted(mscc, policy):
-        refusal = Refusal.RATING_FAILED
-    if price is None:
-        return Charge(key, reported, wanted, refusal=refusal)
-    return Charge(key, reported, wanted, price.rounding, price.denominator, price.legs, refusal)
+    may_stay = any(is_restricted(each, ccr, policy.of_group(each.rating_group)) for each in asked)
+    return (policy.is_refused_whole or not ccr.mscc) and not (wants_money and may_stay)
+
+
+def changing(made: ChargePlan) -> set[str]:
+    """The services whose tariff changes about now: when they are answered is worth remembering."""
+    return {base_of(each.key) for each in made.charges if PERIOD in each.key}
+
+
+def free_outcome(ccr: CCR, policy: ServicePolicy) -> ChargeOutcome:
+    """What the ledger would say if nothing cost anything: the outcome for a number free of control."""
+    results = tuple(
+        ChargeResult(key_of(each), ChargeStatus.GRANTED, policy.grant_maximum)
+        if is_wished(each, ccr.request_type)
+        else ChargeResult(key_of(each), ChargeStatus.SETTLED)
+        for each in services(ccr, policy)
+    )
+    is_last = ccr.request_type == TERMINATION_REQUEST
+    status = OutcomeStatus.CLOSED if is_last else OutcomeStatus.CHARGED
+    return ChargeOutcome(status, results, f"{policy.validity_seconds};{policy.threshold_percent}")
 
 
 def content(ccr: CCR) -> str:
@@ -172,15 +171,23 @@ def content(ccr: CCR) -> str:
     """
     parts: list[object] = [
         ccr.request_type,
-        ccr.requested_action if ccr.request_type == 4 else None,
+        ccr.requested_action if ccr.request_type == EVENT_REQUEST else None,
         ccr.service_context_id,
         ccr.sub_session_id,
         ccr.command_rsu,
         ccr.command_usu,
         ccr.command_service_identifier,
+        ccr.refund_information,
     ]
     parts += [
-        (each.service_identifiers, each.rating_group, each.rsu, each.usu) for each in ccr.mscc
+        (
+            each.service_identifiers,
+            each.rating_group,
+            each.rsu,
+            each.usu,
+            each.refund_information,
+        )
+        for each in ccr.mscc
     ]
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
@@ -194,21 +201,19 @@ def answer(ccr: CCR, outcome: ChargeOutcome, policy: ServicePolicy, currency: Cu
     cca = CCA(code)
     if code != ResultCode.SUCCESS:
         cca.error_message = MESSAGES.get(code)
-    if code in (ResultCode.SUCCESS, ResultCode.RATING_FAILED):
-        cca.failed_avp = failed_avp(ccr, outcome)
+    is_unrated = any(each.status is ChargeStatus.RATING_FAILED for each in outcome.results)
+    if code == ResultCode.RATING_FAILED or (code == ResultCode.SUCCESS and is_unrated):
+        cca.failed_avp = failed_avp(services(ccr, policy), outcome)
     if ccr.request_type == INITIAL_REQUEST:
         cca.failure_handling = policy.failure_handling
         cca.session_failover = policy.session_failover
+        cca.direct_debiting_failure_handling = policy.direct_debiting_failure_handling
     if outcome.status not in (OutcomeStatus.CHARGED, OutcomeStatus.CLOSED, OutcomeStatus.REFUSED):
         return cca
-    if ccr.request_type == TERMINATION_REQUEST:
+    if ccr.request_type == TERMINATION_REQUEST and policy.tells_cost:
         cca.cost = cost_information(outcome.total_cost, currency)
-    results = {each.key: each for each in outcome.results}
-    answers = tuple(
-        mscc_answer(each, results[key_of(each)], outcome, policy)
-        for each in services(ccr)
-        if key_of(each) in results
-    )
+    tell_balance(cca, outcome, policy, currency)
+    answers = tuple(service_answers(ccr, outcome, policy, currency))
     if ccr.mscc:
         cca.mscc = answers
     elif answers:
@@ -225,46 +230,3 @@ def command_code(outcome: ChargeOutcome) -> ResultCode:
         found = {each.status for each in outcome.results}
         return next(MSCC_CODES[each] for each in REFUSAL_ORDER if each in found)
     return COMMAND_CODES[outcome.status]
-
-
-def failed_avp(ccr: CCR, outcome: ChargeOutcome) -> bytes:
-    """What could not be rated; required with 5031 wherever it stands (RFC 8506, 9.2)."""
-    failed = {each.key for each in outcome.results if each.status is ChargeStatus.RATING_FAILED}
-    for each in services(ccr):
-        if outcome.status is OutcomeStatus.UNRATED or key_of(each) in failed:
-            return failed_rating_group(each.rating_group)
-    return b""
-
-
-def mscc_answer(
-    asked: MSCC, result: ChargeResult, outcome: ChargeOutcome, policy: ServicePolicy
-) -> MSCCAnswer:
-    """The answer for one service, named as it was asked."""
-    validity_seconds, percent = map(int, outcome.reply.split(";"))
-    code = MSCC_CODES[result.status]
-    gsu: Units | None = None
-    threshold = None
-    is_granted = result.status is ChargeStatus.GRANTED
-    if is_granted:
-        gsu = quota.granted(result.granted, policy.unit)
-        validity_seconds = quota.validity(validity_seconds, result.granted, policy.unit)
-        if not result.is_final:
-            threshold = quota.threshold(result.granted, percent)
-    # When to come back is no matter of a session that has ended.
-    comes_back = code == ResultCode.SUCCESS and outcome.status is OutcomeStatus.CHARGED
-    return MSCCAnswer(
-        rating_group=asked.rating_group,
-        service_identifiers=asked.service_identifiers,
-        result_code=code,
-        gsu=gsu,
-        validity_seconds=validity_seconds if comes_back else None,
-        final_unit=FinalUnit() if is_granted and result.is_final else None,
-        time_threshold=threshold if policy.unit is UnitKind.SECONDS else None,
-        volume_threshold=threshold if policy.unit is UnitKind.OCTETS else None,
-    )
-
-
-def cost_information(micros: int, currency: Currency) -> tuple[int, int, int]:
-    """Cost-Information: digits, exponent, currency, with the currency's decimals."""
-    unit = 10 ** (6 - currency.decimals)
-    return (2 * micros + unit) // (2 * unit), -currency.decimals, currency.code

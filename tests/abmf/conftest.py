@@ -5,7 +5,8 @@ from redis.asyncio import Redis
 
 from ocs.abmf.library import Library
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.model import PostStatus, Subscriber
+from ocs.books import PostStatus
+from ocs.model import Subscriber
 from tests.support.plans import subscriber, topup
 
 

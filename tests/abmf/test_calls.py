@@ -6,6 +6,7 @@ import pytest
 
 from ocs.abmf.calls import plan_arguments, read_expired, read_outcome, read_refund
 from ocs.abmf.ledger import ExpireOutcome
+from ocs.books import RefundOutcome, RefundStatus
 from ocs.model import (
     ChargeOutcome,
     ChargeResult,
@@ -13,9 +14,8 @@ from ocs.model import (
     InvariantBroken,
     Leg,
     OutcomeStatus,
-    RefundOutcome,
-    RefundStatus,
     UnitKind,
+    UtcMillis,
 )
 from tests.support.plans import call, plan, subscriber
 
@@ -30,14 +30,15 @@ def test_a_number_that_a_double_cannot_hold_is_our_mistake(
 
 
 def test_a_plan_is_flat_and_counted() -> None:
-    """Eighteen values of the command, then each charge and its legs behind their counts."""
+    """Nineteen values of the command, then each charge and its legs behind their counts."""
     legs = (Leg(0, 60, 1, 5, 7), Leg(60, 120, 6, 8))
     first = call(9, None, "10", legs, UnitKind.SECONDS)
     second = replace(call(None, 2**53 - 1, "20"), legs=())
     made = plan(subscriber(3), "U", 4, first, second, content="c", scope="realm", state_id=12)
+    made = replace(made, at=UtcMillis(99))
     assert plan_arguments(made, 77) == [
         77, "U", "4", "c", 1, b"", "600;20", 1, 1_200_000, b"client;1", "3",
-        "client.example", "example", "client.example", "w0", "realm", 12, 2,
+        "client.example", "example", "client.example", "w0", "realm", 12, 99, 2,
         "10", 9, -1, "", "seconds", "half_up", 10_000, 3, 2, 0, 60, 1, 5, 7, 60, 120, 6, 8, 0,
         "20", -1, 2**53 - 1, "", "events", "half_up", 10_000, 3, 0,
     ]  # fmt: skip
@@ -56,25 +57,25 @@ def test_a_bare_status(status: str) -> None:
 
 def test_a_repeat_moved_nothing() -> None:
     """The stored answer, whatever word stands in front of it."""
-    stored = b"c|debited|600;20|1500|10 granted 3 0;20 settled 0 0"
+    stored = b"c|debited|600;20|1500|42|10 granted 3 0;20 settled 0 0"
     results = (
         ChargeResult("10", ChargeStatus.GRANTED, 3),
         ChargeResult("20", ChargeStatus.SETTLED),
     )
     assert read_outcome([b"charged", stored, 1]) == ChargeOutcome(
-        OutcomeStatus.DEBITED, results, "600;20", is_replayed=True, total_cost=1500
+        OutcomeStatus.DEBITED, results, "600;20", is_replayed=True, total_cost=1500, available=42
     )
 
 
 def test_stray_usage_is_no_repeat() -> None:
     """It moved nothing either, and was never answered before."""
-    found = read_outcome([b"unknown", b"c|unknown||0|10 settled 0 0", 0])
+    found = read_outcome([b"unknown", b"c|unknown||0|0|10 settled 0 0", 0])
     assert (found.status, found.is_replayed) == (OutcomeStatus.UNKNOWN, False)
 
 
 def test_what_a_call_moved() -> None:
     """Each amount in its place; names of sessions as the clients wrote them."""
-    reply = [b"charged", b"c|charged|r|9|1 granted 5 1", 0, 1, -2, 3, 4, 1, 6, [b"a;1", b"\xff"]]
+    reply = [b"charged", b"c|charged|r|9|4|1 granted 5 1", 0, 1, -2, 3, 4, 1, 6, [b"a;1", b"\xff"]]
     assert read_outcome(reply) == ChargeOutcome(
         OutcomeStatus.CHARGED,
         (ChargeResult("1", ChargeStatus.GRANTED, 5, is_final=True),),

@@ -14,14 +14,13 @@ from ocs.abmf.encoding import refund_token
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.abmf.redis_ledger import RedisLedger
+from ocs.books import Posting, Refund
 from ocs.model import (
     Charge,
     ChargeOutcome,
     ChargePlan,
     Leg,
     Micros,
-    Posting,
-    Refund,
     Refusal,
     Rounding,
     RoundingMode,

@@ -11,7 +11,8 @@ from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.model import Micros, Posting, Subscriber
+from ocs.books import Posting
+from ocs.model import Micros, Subscriber
 from ocs.store.connect import connect
 from tests.support.plans import call, plan, subscriber
 

@@ -9,18 +9,15 @@ from ocs.abmf import keys
 from ocs.abmf.encoding import raw, refund_token
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
+from ocs.books import LedgerEntry, Refund, RefundOutcome, RefundStatus
 from ocs.model import (
     AMOUNT_LIMIT,
     AccountId,
     Charge,
     ChargeOutcome,
     ChargeStatus,
-    LedgerEntry,
     Leg,
     OutcomeStatus,
-    Refund,
-    RefundOutcome,
-    RefundStatus,
     Refusal,
     Rounding,
     Subscriber,

@@ -11,17 +11,8 @@ from ocs.abmf.ledger import ExpireOutcome
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.model import (
-    AMOUNT_LIMIT,
-    AccountId,
-    ChargeStatus,
-    LedgerEntry,
-    Leg,
-    OutcomeStatus,
-    PostStatus,
-    Refusal,
-    Subscriber,
-)
+from ocs.books import LedgerEntry, PostStatus
+from ocs.model import AMOUNT_LIMIT, AccountId, ChargeStatus, Leg, OutcomeStatus, Refusal, Subscriber
 from tests.support.plans import amounts, call, plan, subscriber, topup
 
 PARTITIONS = 256
@@ -109,6 +100,7 @@ async def test_refusal_is_sticky(ledger: RedisLedger, payer: Subscriber) -> None
     await ledger.post(topup(payer, 30_000_000, "back"))
     repeated = await ledger.charge(first)
     assert (repeated.status, repeated.results) == (refused.status, refused.results)
+    assert repeated.available == refused.available == 0
     assert repeated.is_replayed
 
 

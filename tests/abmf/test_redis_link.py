@@ -13,7 +13,8 @@ from ocs.abmf.ledger import LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.abmf.redis_ledger import FLUSHES_AT_MOST, RedisLedger
-from ocs.model import Balance, ChargeOutcome, Micros, OutcomeStatus, Posting, Subscriber
+from ocs.books import Balance, Posting
+from ocs.model import ChargeOutcome, Micros, OutcomeStatus, Subscriber
 from ocs.store.connect import connect
 from tests.support.plans import call, plan, subscriber
 from tests.support.proxy import Proxy, proxied

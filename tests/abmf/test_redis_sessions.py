@@ -10,17 +10,8 @@ from ocs.abmf.encoding import raw
 from ocs.abmf.ledger import ExpireOutcome
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.model import (
-    Charge,
-    ChargeOutcome,
-    LedgerEntry,
-    Leg,
-    OpenSession,
-    OutcomeStatus,
-    Refusal,
-    Subscriber,
-    UnitKind,
-)
+from ocs.books import LedgerEntry, OpenSession
+from ocs.model import Charge, ChargeOutcome, Leg, OutcomeStatus, Refusal, Subscriber, UnitKind
 from tests.abmf.conftest import Clock
 from tests.support.plans import amounts, call, plan, topup
 

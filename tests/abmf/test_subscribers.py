@@ -19,9 +19,9 @@ from ocs.abmf.subscribers import (
     Subscribers,
     read_where,
 )
+from ocs.books import Balance
 from ocs.model import (
     AccountId,
-    Balance,
     Identity,
     IdentityKind,
     OutcomeStatus,

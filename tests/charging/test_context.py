@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from ocs.abmf.encoding import decode_context, encode_context
-from ocs.charging.context import attributes, identities, identity, new_context, rating_time
+from ocs.charging.context import (
+    attributes,
+    identities,
+    identity,
+    is_free,
+    new_context,
+    plmn_of,
+    rating_time,
+)
 from ocs.diameter.credit_control import CCR
 from ocs.model import (
     Identity,
@@ -16,7 +24,19 @@ from ocs.model import (
     UtcMillis,
 )
 from ocs.rating.numbers import Numbering
-from tests.charging.worked import DATA, MSISDN, SUBSCRIBER, VOICE, catalogue, data, voice
+from tests.charging.worked import (
+    DATA,
+    MMS,
+    MSISDN,
+    ON_NET,
+    SMS,
+    SUBSCRIBER,
+    VOICE,
+    catalogue,
+    data,
+    sms,
+    voice,
+)
 
 HOME = Numbering()
 E164, IMSI = IdentityKind.E164, IdentityKind.IMSI
@@ -162,3 +182,91 @@ def test_new_context() -> None:
         catalogue_version=catalogue().version,
     )
     assert decode_context(encode_context(context)) == context
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "82",
+        "82 04 f1",  # cut short
+        "03 04f110 0001",  # no place that begins with a network
+        "83 04f110 0001",
+        "82 ffffff 0001",  # no digits
+        "82 0a f110 0001",
+    ],
+)
+def test_place_without_a_network(location: str) -> None:
+    """What cannot be read says nothing; the service goes on at home."""
+    assert plmn_of(bytes.fromhex(location)) == ""
+
+
+@pytest.mark.parametrize(
+    ("location", "plmn"),
+    [
+        ("82 04f120 0001 04f120 00000101", "40102"),  # TAI and ECGI
+        ("00 04f120 0001 0002", "40102"),  # CGI
+        ("01 130014 0001 0002", "310410"),  # SAI, a network code of three digits
+        ("02 62f210 0001", "26201"),
+        ("80 62f210 0001", "26201"),
+        ("81 62f210 0001", "26201"),
+    ],
+)
+def test_network_of_a_place(location: str, plmn: str) -> None:
+    """MCC and MNC in swapped halves of octets (TS 24.008, 10.5.1.3)."""
+    assert plmn_of(bytes.fromhex(location)) == plmn
+
+
+def test_where_a_subscriber_is() -> None:
+    """The serving network where it is named, else that of the place."""
+    ccr = replace(data(1, 0), user_location=bytes.fromhex("8262f2100001"), rat_type=6)
+    found = attributes(ccr, DATA, HOME)
+    assert (found.visited_network, found.rat_type) == ("26201", 6)
+    assert attributes(replace(ccr, serving_plmn="40102"), DATA, HOME).visited_network == "40102"
+
+
+def test_attributes_of_messages() -> None:
+    """Who sends, the first who receives, and the class of the message."""
+    ccr = replace(
+        sms(1, 0), originator="+7 701 1112233", recipients=("87012223344", "+14155550100")
+    )
+    found = attributes(ccr, SMS, HOME)
+    assert (found.service, found.calling, found.called) == ("sms", MSISDN, "77012223344")
+    assert found.is_originating and found.message_class is None
+    assert attributes(replace(ccr, message_class=1), MMS, HOME).message_class == 1
+    mail = replace(ccr, recipients=("someone@mail.example",), originator="42")
+    assert (attributes(mail, MMS, HOME).calling, attributes(mail, MMS, HOME).called) == ("42", "")
+
+
+@pytest.mark.parametrize(
+    "ccr",
+    [
+        data(1, 0),
+        voice(1, 0),
+        replace(voice(1, 0), called=None),
+        replace(voice(1, 0), called="77011120000"),
+        replace(voice(1, 0), called="112", role_of_node=1),  # a call that comes from there
+        replace(voice(1, 0), called="urn:service:counseling"),
+        replace(sms(1, 0), recipients=("112", ON_NET)),
+        replace(sms(1, 0), recipients=()),
+    ],
+)
+def test_numbers_that_are_charged(ccr: CCR) -> None:
+    """Free of control is only what always is."""
+    assert not is_free(ccr, HOME, catalogue().is_free)
+
+
+@pytest.mark.parametrize(
+    "ccr",
+    [
+        replace(voice(1, 0), called="112"),
+        replace(voice(1, 0), called="tel:112;phone-context=+7"),
+        replace(voice(1, 0), called="sip:101@ims.example;user=phone"),
+        replace(voice(1, 0), called="URN:service:SOS"),
+        replace(voice(1, 0), called="urn:service:sos.fire", role_of_node=None),
+        replace(sms(1, 0), recipients=("112", "101")),
+    ],
+)
+def test_numbers_free_of_control(ccr: CCR) -> None:
+    """As phones and networks write them."""
+    assert is_free(ccr, HOME, catalogue().is_free)

@@ -1,8 +1,10 @@
 """Which service a Service-Context-Id names (TS 32.299, 7.1.12)."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.charging.worked import DATA, POLICY, VOICE
+from tests.charging.worked import DATA, POLICY, VAS, VOICE
 
 
 @pytest.mark.parametrize(
@@ -15,7 +17,7 @@ from tests.charging.worked import DATA, POLICY, VOICE
         "32251@example.org",
         "32251@3gpp.org.example.org",
         "32251@x@3gpp.org",
-        "32274@3gpp.org",
+        "32271@3gpp.org",
         "32251.8@3gpp.org",
         "x32251@3gpp.org",
         "32251 @3gpp.org",
@@ -39,3 +41,23 @@ def test_not_served(named: str) -> None:
 def test_served(named: str, service: object) -> None:
     """The last label before the domain decides, with or without the labels in front of it."""
     assert POLICY.service_for(named) is service
+
+
+@pytest.mark.parametrize("named", ["vas.example", "@vas.example", "other@vas.example", "content@"])
+def test_another_platform(named: str) -> None:
+    """A domain of its own is known by the whole identifier only."""
+    assert POLICY.service_for(named) is None
+
+
+@pytest.mark.parametrize("named", ["content@vas.example", "Content@VAS.example"])
+def test_platform_with_a_domain_of_its_own(named: str) -> None:
+    """Listed whole (RFC 8506, 8.42)."""
+    assert POLICY.service_for(named) is VAS
+
+
+def test_choices_of_a_rating_group() -> None:
+    """Its own where it has some; the service's for others, and where none is named."""
+    own, other = replace(DATA, grant_default=1), replace(DATA, grant_default=2)
+    policy = replace(DATA, groups=((frozenset({1, 2}), own), (frozenset({3}), other)))
+    assert policy.of_group(2) is own and policy.of_group(3) is other
+    assert policy.of_group(4) is policy and policy.of_group(None) is policy

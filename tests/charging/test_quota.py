@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ocs.charging import quota
 from ocs.diameter.credit_control import MSCC, USU, Units
 from ocs.model import UnitKind
-from tests.charging.worked import ANY, DATA, MIB, NONE, VOICE, mscc, octets, seconds
+from tests.charging.worked import ANY, DATA, KZT, MIB, NONE, VOICE, mscc, octets, seconds
 
 EVENTS = replace(DATA, name="sms", unit=UnitKind.EVENTS)
 
@@ -88,11 +88,17 @@ def test_used(reports: tuple[Units, ...], total: int | None) -> None:
     assert quota.used(tuple(USU(each) for each in reports), DATA) == total
 
 
+def test_reports_beyond_counting() -> None:
+    """The store counts to 2^53: several reports below it are cut there, not lost with the request."""
+    assert quota.used((USU(octets(2**53 - 1)), USU(octets(5))), DATA) == 2**53 - 1
+    assert quota.total([seconds(2**52)] * 4, UnitKind.SECONDS) == 2**53 - 1
+
+
 def test_grants_are_in_the_unit_of_the_service() -> None:
     """One AVP, the one that the service counts."""
-    assert quota.granted(5, UnitKind.SECONDS) == Units(time=5)
-    assert quota.granted(5, UnitKind.OCTETS) == Units(total_octets=5)
-    assert quota.granted(5, UnitKind.EVENTS) == Units(specific=5)
+    assert quota.granted(5, UnitKind.SECONDS, KZT) == Units(time=5)
+    assert quota.granted(5, UnitKind.OCTETS, KZT) == Units(total_octets=5)
+    assert quota.granted(5, UnitKind.EVENTS, KZT) == Units(specific=5)
 
 
 @pytest.mark.parametrize(

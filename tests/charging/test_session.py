@@ -6,7 +6,7 @@ import pytest
 
 from ocs.charging.context import new_context
 from ocs.charging.policy import ServicePolicy
-from ocs.charging.session import answer, content, cost_information, key_of, plan, services
+from ocs.charging.session import answer, changing, content, plan
 from ocs.diameter.credit_control import CCA, CCR, MSCC, USU, FinalUnit, MSCCAnswer, Units
 from ocs.model import (
     AccountId,
@@ -23,10 +23,10 @@ from ocs.model import (
     SubscriberState,
     UtcMillis,
 )
-from ocs.rating.catalogue import Currency
 from tests.charging.worked import (
     ANY,
     DATA,
+    KZT,
     MIB,
     NONE,
     SUBSCRIBER,
@@ -40,7 +40,6 @@ from tests.charging.worked import (
 )
 
 INITIAL, UPDATE, TERMINATION = 1, 2, 3  # CC-Request-Type
-KZT = Currency("KZT", 398, 2)
 BARRED = replace(SUBSCRIBER, state=SubscriberState.BARRED)
 ENDED = replace(SUBSCRIBER, state=SubscriberState.TERMINATED)
 RG_10_FAILED = bytes.fromhex("000001b0 4000000c 0000000a")
@@ -49,7 +48,7 @@ RG_99_FAILED = bytes.fromhex("000001b0 4000000c 00000063")
 
 def planned(ccr: CCR, policy: ServicePolicy, subscriber: Subscriber = SUBSCRIBER) -> ChargePlan:
     """The plan of a request whose session is known."""
-    first = voice(INITIAL, 0) if policy is VOICE else data(INITIAL, 0)
+    first = voice(INITIAL, 0) if policy.name == "voice" else data(INITIAL, 0)
     return plan(
         ccr,
         context=new_context(first, policy, subscriber, catalogue(), UtcMillis(1)),
@@ -57,6 +56,8 @@ def planned(ccr: CCR, policy: ServicePolicy, subscriber: Subscriber = SUBSCRIBER
         partition=subscriber.partition,
         catalogue=catalogue(),
         policy=policy,
+        at=UtcMillis(1),
+        answered={},
         owner="w0",
         peer="dra.example.net",
         context_bytes=b"context" if ccr.request_type == INITIAL else b"",
@@ -67,54 +68,6 @@ def only(made: ChargePlan) -> Charge:
     """The one charge of a plan."""
     assert len(made.charges) == 1
     return made.charges[0]
-
-
-# --- which services a request names ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("asked", "key"),
-    [
-        (mscc(None), "-"),
-        (mscc(0), "0"),
-        (mscc(10), "10"),
-        (mscc(10, None, NONE, 5), "10/5"),
-        (mscc(10, None, NONE, 5, 6), "10/5/6"),
-        (mscc(None, None, NONE, 1000), "-/1000"),
-    ],
-)
-def test_key(asked: MSCC, key: str) -> None:
-    """Rating group and service identifiers; without both the quota is for the whole session."""
-    assert key_of(asked) == key
-
-
-def test_no_services() -> None:
-    """A request may name none."""
-    assert services(data(TERMINATION, 3)) == ()
-
-
-def test_services_at_command_level() -> None:
-    """Units beside no MSCC are one service of the whole session."""
-    ccr = replace(
-        data(UPDATE, 1),
-        command_rsu=ANY,
-        command_usu=(USU(octets(5)), USU(octets(6))),
-        command_service_identifier=4,
-    )
-    assert services(ccr) == (MSCC(None, (4,), ANY, (USU(octets(5)), USU(octets(6)))),)
-    assert services(replace(data(INITIAL, 0), command_rsu=ANY)) == (MSCC(None, (), ANY, ()),)
-    assert services(replace(data(TERMINATION, 2), command_usu=(USU(octets(5)),))) == (
-        MSCC(None, (), NONE, (USU(octets(5)),)),
-    )
-
-
-def test_a_service_named_twice_is_one() -> None:
-    """Its usage is added up and its wish kept, wherever it stood; another order of others stays."""
-    ccr = data(UPDATE, 1, mscc(10, octets(5), ANY), mscc(20, octets(1)), mscc(10, octets(6)))
-    first, second = services(ccr)
-    assert (first.rating_group, second.rating_group) == (10, 20)
-    assert [each.units.octets for each in first.usu] == [5, 6]
-    assert first.rsu == ANY and second.rsu is None
 
 
 # --- plans: refusals first --------------------------------------------------------------------------
@@ -171,6 +124,8 @@ def test_other_service_than_the_session() -> None:
         partition=SUBSCRIBER.partition,
         catalogue=catalogue(),
         policy=DATA,
+        at=UtcMillis(1),
+        answered={},
         owner="w0",
         peer="p",
         context_bytes=b"",
@@ -205,6 +160,8 @@ def test_session_never_seen() -> None:
         partition=Partition(200),
         catalogue=catalogue(),
         policy=DATA,
+        at=UtcMillis(1),
+        answered={},
         owner="w0",
         peer="p",
         context_bytes=b"",
@@ -284,6 +241,60 @@ def test_two_services_are_two_charges() -> None:
 def test_level_of_a_refusal(policy: ServicePolicy, ccr: CCR, is_whole: bool) -> None:
     """Per service for data, the command for calls and for clients without MSCC."""
     assert planned(ccr, policy).is_refused_whole is is_whole
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "again", "is_whole"),
+    [
+        (INITIAL, mscc(1, None, ANY), False, False),
+        (UPDATE, mscc(1, seconds(5), ANY), False, False),
+        (UPDATE, mscc(1, None, ANY), False, True),
+        (UPDATE, mscc(1, None, ANY), True, False),
+    ],
+)
+def test_redirected_session_stays(kind: int, asked: MSCC, again: bool, is_whole: bool) -> None:
+    """Where the money ends in a redirection, the session goes on, even of a call; not for a bar, nor
+    where there is no price."""
+    final_unit = FinalUnit(1, 3, "sip:topup@ims.example")
+    policy = replace(VOICE, final_unit=final_unit, is_restricted_again=again)
+    ccr = voice(kind, 1, asked)
+    assert planned(ccr, policy).is_refused_whole is is_whole
+    assert planned(ccr, policy, BARRED).is_refused_whole
+    bad = voice(kind, 1, replace(asked, rsu=octets(5)))
+    assert planned(bad, policy).is_refused_whole
+
+
+def test_supervision_covers_the_restricted_state() -> None:
+    """Twice the time that a redirection may last."""
+    patient = replace(
+        DATA, final_unit=FinalUnit(1, 2, "http://x/"), restricted_validity_seconds=7200
+    )
+    assert planned(data(UPDATE, 1, mscc(10, octets(5))), patient).supervision_seconds == 14_400
+
+
+def test_supervision_of_a_rating_group() -> None:
+    """The longest of its services'."""
+    own = replace(DATA, validity_seconds=5000)
+    policy = replace(DATA, groups=((frozenset({20}), own),))
+    ccr = data(UPDATE, 1, mscc(10, None, ANY), mscc(20, None, ANY))
+    assert planned(ccr, policy).supervision_seconds == 10_000
+
+
+def test_who_may_touch_a_session() -> None:
+    """A client its own host's, a relay the realm's; the number of its start says which life it lives."""
+    ccr = replace(data(UPDATE, 1), origin_host="DRA.example.net", origin_state_id=7)
+    assert (planned(ccr, DATA).scope, planned(ccr, DATA).state_id) == ("host", 7)
+    assert (planned(data(UPDATE, 1), DATA).scope, planned(data(UPDATE, 1), DATA).state_id) == (
+        "realm",
+        0,
+    )
+
+
+def test_services_whose_tariff_changes() -> None:
+    """Those are worth remembering; a service far from any change is not."""
+    charges = (Charge("10", 1, None), Charge("20", 1, None), Charge("20~9", None, 5))
+    made = replace(planned(data(UPDATE, 1), DATA), charges=charges)
+    assert changing(made) == {"20"}
 
 
 def test_supervision_covers_a_long_grant() -> None:
@@ -386,6 +397,9 @@ def answered(
         (TERMINATION, OutcomeStatus.UNKNOWN, 5002),
         (UPDATE, OutcomeStatus.LATE, 5002),
         (TERMINATION, OutcomeStatus.LATE, 5002),
+        (INITIAL, OutcomeStatus.FOREIGN, 5002),
+        (UPDATE, OutcomeStatus.FOREIGN, 5002),
+        (TERMINATION, OutcomeStatus.FOREIGN, 5002),
         (INITIAL, OutcomeStatus.EXISTS, 5012),
         (INITIAL, OutcomeStatus.MISMATCH, 5012),
         (UPDATE, OutcomeStatus.MISMATCH, 5012),
@@ -445,22 +459,7 @@ def test_failure_handling_is_told_at_the_start(
     results = [result("10", NO_CREDIT if status is REFUSED else SETTLED)]
     cca = answered(voice(kind, 0, mscc(10, None, ANY)), VOICE, status, *results)
     assert (cca.failure_handling, cca.session_failover) == ((2, 1) if has_it else (None, None))
-
-
-@pytest.mark.parametrize(
-    ("micros", "currency", "expected"),
-    [
-        (40_000_000, KZT, (4000, -2, 398)),
-        (0, KZT, (0, -2, 398)),
-        (54_999, KZT, (5, -2, 398)),
-        (55_000, KZT, (6, -2, 398)),
-        (1_500_000, Currency("JPY", 392, 0), (2, 0, 392)),
-        (1_234_567, Currency("KWD", 414, 3), (1235, -3, 414)),
-    ],
-)
-def test_cost_information(micros: int, currency: Currency, expected: tuple[int, int, int]) -> None:
-    """Value-Digits, Exponent and ISO 4217 code with the currency's decimals, half up."""
-    assert cost_information(micros, currency) == expected
+    assert cca.direct_debiting_failure_handling == (0 if has_it else None)
 
 
 def test_cost_is_told_at_the_end_only() -> None:
@@ -471,6 +470,8 @@ def test_cost_is_told_at_the_end_only() -> None:
     assert last.cost == (4000, -2, 398)
     running = answered(voice(UPDATE, 3, used), VOICE, CHARGED, settled, total_cost=40_000_000)
     assert running.cost is None
+    quiet = replace(VOICE, tells_cost=False)
+    assert answered(voice(TERMINATION, 4, used), quiet, CLOSED, settled).cost is None
 
 
 # --- answers: the services ------------------------------------------------------------------------------

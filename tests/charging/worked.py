@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
-from ocs.diameter.credit_control import CCR, MSCC, USU, Units
+from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, Units
 from ocs.model import (
     AccountId,
     Identity,
@@ -17,12 +17,13 @@ from ocs.model import (
     SubscriberState,
     UnitKind,
 )
-from ocs.rating.catalogue import Catalogue, load
+from ocs.rating.catalogue import Catalogue, Currency, load
 
 DATA_FOLDER = Path(__file__).parent / "data"
 CONFIGURED = Path(__file__).parents[2] / "config" / "catalogue"
 
 MIB = 1 << 20
+KZT = Currency("KZT", 398, 2)
 MSISDN, IMSI = "77011112233", "401021112223344"
 ON_NET = "+77012223344"
 
@@ -48,7 +49,25 @@ DATA = ServicePolicy(
     threshold_percent=20,
     is_refused_whole=False,
 )
-POLICY = ChargingPolicy((DATA, VOICE))
+SMS = ServicePolicy(
+    name="sms",
+    contexts=("32274",),
+    unit=UnitKind.EVENTS,
+    grant_default=1,
+    grant_minimum=1,
+    grant_maximum=100,
+    validity_seconds=600,
+    threshold_percent=0,
+    is_refused_whole=True,
+)
+MMS = replace(SMS, name="mms", contexts=("32270",))
+VAS = replace(SMS, name="vas", contexts=("content@vas.example",))
+POLICY = ChargingPolicy((DATA, VOICE, SMS, MMS, VAS))
+
+#: What a captive portal is: data that ends is redirected for ten minutes at a time.
+REDIRECT = FinalUnit(1, redirect_type=2, redirect_address="http://topup.example.net/")
+RESTRICT = FinalUnit(2, filter_ids=("walled-garden",))
+REDIRECTED = replace(DATA, final_unit=REDIRECT)
 
 SUBSCRIBER = Subscriber(
     AccountId("7"),
@@ -123,3 +142,24 @@ def voice(kind: int, number: int, *services: MSCC, session: bytes = b"scscf1;1;2
         called=f"tel:{ON_NET}" if kind == 1 else None,
         role_of_node=0 if kind == 1 else None,
     )
+
+
+def sms(kind: int, number: int, *services: MSCC, session: bytes = b"smsc1;1;2") -> CCR:
+    """A request of a message centre about a message to an on-net number."""
+    return replace(
+        data(kind, number, *services, session=session),
+        origin_host="smsc1.example.net",
+        service_context_id="6.32274@3gpp.org",
+        subscription_ids=((0, MSISDN),),
+        recipients=(ON_NET,) if kind in (1, 4) else (),
+    )
+
+
+def event(action: int, *services: MSCC, session: bytes = b"smsc1;1;2", number: int = 0) -> CCR:
+    """A message charged at once, asked about or given back."""
+    return replace(sms(4, number, *services, session=session), requested_action=action)
+
+
+def messages(amount: int) -> Units:
+    """CC-Service-Specific-Units."""
+    return Units(specific=amount)

@@ -13,8 +13,8 @@ import pytest
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
+from ocs.demo.cast import DATA, KILOBYTE, MEGABYTE, VOICE, Session, granted, is_final
 from ocs.demo.client import DiameterClient
-from ocs.demo.scenes import DATA, KILOBYTE, MEGABYTE, VOICE, Session, granted, is_final
 from ocs.diameter.client_messages import Answer, encode_ccr
 from ocs.diameter.credit_control import CCR, Units
 from ocs.diameter.framing import RAR
@@ -170,9 +170,9 @@ def test_a_reservation_returns_at_its_deadline(server: Server) -> None:
         (session,) = await Records(client, 256).open_sessions()
         library = Library.from_package()
         early = RedisLedger(client, library, clock=lambda: session.deadline - 1)
-        assert not await early.expire(session, "supervision")
+        assert not (await early.expire(session, "supervision")).closed
         late = RedisLedger(client, library, clock=lambda: session.deadline)
-        assert await late.expire(session, "supervision")
+        assert (await late.expire(session, "supervision")).closed
         await client.aclose()
 
     asyncio.run(open_call())

@@ -19,7 +19,8 @@
   ARGV[10] session_id  ARGV[11] account id  ARGV[12] actor  ARGV[13] realm  ARGV[14] peer  ARGV[15] owner
   ARGV[16] scope     realm = a relay: sessions of the realm are its own; host = only the actor's
   ARGV[17] state_id  Origin-State-Id of the client, 0 = none
-  ARGV[18] count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
+  ARGV[18] at        rating time in milliseconds, by which an absurd report of seconds is told; 0 = now
+  ARGV[19] count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
            unit, mode, quantum, denominator, count of legs, each: start, stop, step, price, entry
 
   Returns {status, ...}
@@ -38,8 +39,9 @@
 
 local function charge(KEYS, ARGV)
   local now, kind, field = now_of(ARGV[1]), ARGV[2], ARGV[2] .. ARGV[3]
+  local at = ARGV[18] == '0' and now or tonumber(ARGV[18])
   local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
-  local session_id, charges = ARGV[10], parse_charges(ARGV, 18)
+  local session_id, charges = ARGV[10], parse_charges(ARGV, 19)
   local entry = {kind = 'charge', session = session_id, request = field, actor = ARGV[12], reason = 'usage'}
 
   local session = hash_of(keys.session)
@@ -64,7 +66,7 @@ local function charge(KEYS, ARGV)
   local is_open = kind == 'I' or state == 'open'
   local before = {spent = account.spent, reserved = account.reserved, written = account.written_off,
     available = account.balance - account.reserved}
-  local clamped = clamp(charges, session, now)
+  local clamped = clamp(charges, session, at)
   local free = settle(charges, session, before.available, LIMIT - account.credited)
   local _, is_asked, is_granted = grant(charges, free, is_open and kind ~= 'T', session.cut)
   local status = 'charged'
@@ -82,7 +84,7 @@ local function charge(KEYS, ARGV)
     redis.call('HSET', keys.session, 'state', 'open', 'id', session_id, 'account', ARGV[11],
       'context', ARGV[6], 'started', text(now), 'realm', ARGV[13], 'state_id', ARGV[17])
   end
-  if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(now)) end
+  if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(at)) end
   if is_open then
     -- The latest of a session's validity times counts (RFC 8506, 13).
     local deadline = text(math.max(now + tonumber(ARGV[9]), tonumber(session.deadline or '0')))
@@ -91,16 +93,18 @@ local function charge(KEYS, ARGV)
     redis.call('ZADD', keys.due, deadline, session_id)
     redis.call('HSET', keys.open, session_id, mark)
   end
-  local answer = pack(ARGV[4], status, ARGV[7], total, charges)
-  redis.call('HSET', keys.answers, field, answer)
   if is_open and status ~= 'charged' then
     entry.kind, entry.reason, entry.units, entry.granted = 'release', 'session ended', 0, 0
     release_all(session, keys.session, account, keys.ledger, entry)
+  end
+  local available = account.balance - account.reserved
+  local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)
+  redis.call('HSET', keys.answers, field, answer)
+  if is_open and status ~= 'charged' then
     bury(keys, session_id, status)
   elseif status == 'closed' then
     redis.call('HSET', keys.session, 'state', 'closed')
   end
-  local available = account.balance - account.reserved
   -- Money that came back is for those who wait; where it ends here, others may hold more than they use.
   local marks = (available > before.available and 'w' or '') .. (is_short and 'h' or '')
   local waiting = others(keys.open, session_id, status == 'charged' and 1 or 0, marks)

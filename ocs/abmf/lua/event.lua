@@ -44,7 +44,7 @@ end
 local function event(KEYS, ARGV)
   local now, field = now_of(ARGV[1]), ARGV[2] .. ARGV[3]
   local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
-  local session_id, charges = ARGV[10], parse_charges(ARGV, 18)
+  local session_id, charges = ARGV[10], parse_charges(ARGV, 19)
   local entry = {kind = 'event', session = session_id, request = field, actor = ARGV[12], reason = 'event'}
 
   local session = hash_of(keys.session)
@@ -86,8 +86,9 @@ local function event(KEYS, ARGV)
     end
   end
   redis.call('HSET', keys.session, unpack(fields))
-  local answer = pack(ARGV[4], status, ARGV[7], sum_up(session), charges)
+  local available, total = account.balance - account.reserved, sum_up(session)
+  local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   bury(keys, session_id, 'event')
-  return {status, answer, 0, account.spent - before, 0, 0, account.balance - account.reserved, 0, 0, waiting}
+  return {status, answer, 0, account.spent - before, 0, 0, available, 0, 0, waiting}
 end

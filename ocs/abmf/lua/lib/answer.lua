@@ -1,12 +1,12 @@
 -- What a request leaves behind besides moved amounts: its stored answer, or a record of its usage.
 
--- The answer of a request as it is stored for a repeat: content|status|reply|total|results.
-local function pack(content, status, reply, total, charges)
+-- The answer of a request as it is stored for a repeat: content|status|reply|total|available|results.
+local function pack(content, status, reply, total, available, charges)
   local results = {}
   for i, charge in ipairs(charges) do
     results[i] = table.concat({charge.key, charge.status, text(charge.granted), text(charge.final)}, ' ')
   end
-  return table.concat({content, status, reply, text(total), table.concat(results, ';')}, '|')
+  return table.concat({content, status, reply, text(total), text(available), table.concat(results, ';')}, '|')
 end
 
 -- Usage that is not charged is kept for the books: `orphan` where no session takes it,
@@ -41,7 +41,7 @@ end
 local function keep_stray(keys, field, args, charges, entry, state)
   keep_orphans(keys.ledger, charges, args[11], entry, 'unknown session')
   for _, each in ipairs(charges) do each.status = 'settled' end
-  local answer = pack(args[4], 'unknown', args[7], 0, charges)
+  local answer = pack(args[4], 'unknown', args[7], 0, 0, charges)
   redis.call('HSET', keys.answers, field, answer)
   bury(keys, args[10], state or 'orphan')
   return answer

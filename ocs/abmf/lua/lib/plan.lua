@@ -35,13 +35,13 @@ end
 -- minute is for clocks that differ; the rest of such a report is not charged. Returns how much it was.
 local CLAMP_SECONDS, CLAMP_GRANTS = 60, 4
 
-local function clamp(charges, session, now)
+local function clamp(charges, session, at)
   local sum = 0
   for _, charge in ipairs(charges) do
     local most = charge.used
     local last = session['g:' .. charge.key]
     if charge.unit == 'seconds' and session.first then
-      local passed = math.max(math.floor((now - tonumber(session.first)) / 1000), 0)
+      local passed = math.max(math.floor((at - tonumber(session.first)) / 1000), 0)
       local before = tonumber(session['u:' .. charge.key] or '0')
       most = math.max(passed + CLAMP_SECONDS - before, 0)
     elseif charge.unit == 'octets' and last then
