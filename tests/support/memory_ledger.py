@@ -10,9 +10,9 @@ from math import ceil, floor
 
 from ocs.abmf.encoding import refund_token
 from ocs.abmf.ledger import ExpireOutcome
+from ocs.books import Balance, Posting, PostOutcome, PostStatus, Refund, RefundOutcome, RefundStatus
 from ocs.model import (
     AccountId,
-    Balance,
     Charge,
     ChargeOutcome,
     ChargePlan,
@@ -20,12 +20,6 @@ from ocs.model import (
     ChargeStatus,
     OutcomeStatus,
     Partition,
-    Posting,
-    PostOutcome,
-    PostStatus,
-    Refund,
-    RefundOutcome,
-    RefundStatus,
     Refusal,
     RequestType,
     RoundingMode,
@@ -336,7 +330,7 @@ class MemoryLedger:
         before, clamped = account.available, 0
         for index, (charge, service) in enumerate(zip(plan.charges, services, strict=True)):
             if charge.used is not None:
-                used = believed(charge, service, session.first_grant, self.now)
+                used = believed(charge, service, session.first_grant, plan.at or self.now)
                 clamped += charge.used - used
                 plan = replace(
                     plan, charges=swapped(plan.charges, index, replace(charge, used=used))
@@ -399,7 +393,7 @@ class MemoryLedger:
                 account.moves += 1
             service.held = holds[index]
             service.lost += lost
-        is_short = self._mark(session, results, final)
+        is_short = self._mark(session, results, final, plan.at or self.now)
         ended = OutcomeStatus.CHARGED
         if not is_open:
             closes = session.state == "refused" and plan.type is RequestType.TERMINATION
@@ -426,6 +420,7 @@ class MemoryLedger:
         session: Session,
         results: list[tuple[Charge, Service, ChargeStatus, int]],
         final: list[ChargeResult],
+        at: int,
     ) -> bool:
         """Who waits for money from now on; whether anybody does who did not before."""
         is_short = False
@@ -433,7 +428,7 @@ class MemoryLedger:
             if quantity:
                 service.last_grant = quantity
                 if session.first_grant is None:
-                    session.first_grant = self.now
+                    session.first_grant = at
             if charge.requested is not None:
                 waits = result.is_final or result.status is ChargeStatus.NO_CREDIT
                 is_short = is_short or (waits and not service.waits)

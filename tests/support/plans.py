@@ -2,6 +2,7 @@
 
 from ocs.abmf.encoding import encode_context
 from ocs.abmf.redis_ledger import RedisLedger
+from ocs.books import Posting
 from ocs.model import (
     AccountId,
     Charge,
@@ -9,7 +10,6 @@ from ocs.model import (
     Leg,
     Micros,
     Partition,
-    Posting,
     RatingAttributes,
     RequestType,
     Rounding,
