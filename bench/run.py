@@ -28,8 +28,8 @@ import uvloop
 from ocs import __version__
 from ocs.app import open_desk
 from ocs.config import Config, load
+from ocs.demo.cast import DATA, KILOBYTE, Session, data_tiyn, granted
 from ocs.demo.client import DiameterClient
-from ocs.demo.scenes import DATA, KILOBYTE, Session, data_tiyn, granted
 from ocs.desk import Desk
 from ocs.model import MICROS, Micros
 

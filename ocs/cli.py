@@ -23,6 +23,7 @@ from ocs.abmf.ledger import LedgerError
 from ocs.amounts import parse_amount
 from ocs.app import open_desk, run_worker
 from ocs.config import Config, ConfigErrors, catalogue_folder, load
+from ocs.demo.scenes import SCENES
 from ocs.desk import Desk, DeskError
 from ocs.diameter.decode import extract, render, tree
 from ocs.diameter.framing import ProtocolError
@@ -119,6 +120,10 @@ def healthcheck_command(config: ConfigOption = None) -> None:
 
 @cli.command("demo")
 def demo_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Scenes; none: the default ones")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Name the scenes and end")] = False,
     config: ConfigOption = None,
     fast: Annotated[bool, typer.Option("--fast", help="Do not wait for the eye")] = False,
     svg: Annotated[Path | None, typer.Option("--svg", help="Save the picture")] = None,
@@ -126,8 +131,16 @@ def demo_command(
     as_json: JsonOption = False,
 ) -> None:
     """Play a voice switch and a GGSN against the server, and verify every amount."""
+    if listed:
+        for name, (_, story) in SCENES.items():
+            typer.echo(f"{name:14}{story}")
+        return
+    unknown = [name for name in names or () if name not in SCENES]
+    if unknown:
+        raise typer.BadParameter(f"no scene {unknown[0]!r}; there are {', '.join(SCENES)}")
     chosen = seed or secrets.randbelow(9000) + 1000
-    raise typer.Exit(_run(demonstrate(_config(config), config, fast, svg, chosen, as_json)))
+    work = demonstrate(_config(config), config, names or (), fast, svg, chosen, as_json)
+    raise typer.Exit(_run(work))
 
 
 # --- subscribers and money ------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -137,18 +137,24 @@ async def ready(config: Config, stop: asyncio.Event) -> bool:
 
 
 async def demonstrate(
-    config: Config, path: Path | None, fast: bool, svg: Path | None, seed: int, as_json: bool
+    config: Config,
+    path: Path | None,
+    names: Sequence[str],
+    fast: bool,
+    svg: Path | None,
+    seed: int,
+    as_json: bool,
 ) -> int:
     """Play the demo against the running server, or against one started for it."""
     if await is_listening(config):
-        return await play_on(config, fast, svg, seed, as_json)
+        return await play_on(config, names, fast, svg, seed, as_json)
     os.environ.setdefault("OCS_LOG__LEVEL", "warning")  # the stage is not for the worker's news
     async with store_of(config, initialise=False):
         supervisor = Supervisor([worker_command(path, 0)])
         await supervisor.start()
         try:
             await asyncio.wait_for(ready(config, asyncio.Event()), 30)
-            return await play_on(config, fast, svg, seed, as_json)
+            return await play_on(config, names, fast, svg, seed, as_json)
         finally:
             await supervisor.stop()
 
@@ -165,7 +171,14 @@ async def is_listening(config: Config) -> bool:
     return True
 
 
-async def play_on(config: Config, fast: bool, svg: Path | None, seed: int, as_json: bool) -> int:
+async def play_on(
+    config: Config,
+    names: Sequence[str],
+    fast: bool,
+    svg: Path | None,
+    seed: int,
+    as_json: bool,
+) -> int:
     """Play; 1 when an expectation failed."""
     async with open_desk(config, actor="demo") as desk:
         return await play(
@@ -173,6 +186,7 @@ async def play_on(config: Config, fast: bool, svg: Path | None, seed: int, as_js
             str(config.diameter.listen[0]),
             config.diameter.port,
             config.diameter.realm,
+            names=names,
             is_fast=fast,
             svg=svg,
             seed=seed,

@@ -18,6 +18,7 @@ from redis import Redis as SyncRedis
 
 from ocs import cli
 from ocs.abmf.ledger import LedgerError
+from ocs.demo.scenes import SCENES
 from ocs.desk import Desk
 from ocs.diameter.client_messages import encode_ccr
 from tests.support.messages import PLAIN
@@ -117,6 +118,7 @@ def named(commands: list[tuple[str, ...]]) -> pytest.MarkDecorator:
         ("statement", MSISDN, "--limit", "0"),
         ("cut", "0xzz"),
         ("worker", "first"),
+        ("demo", "opera"),
     ],
     ids=lambda each: " ".join(each),
 )
@@ -428,6 +430,13 @@ def test_decode_json(ocs: Ocs) -> None:
 
 
 # --- the process --------------------------------------------------------------------------------------
+
+
+def test_demo_list(ocs: Ocs) -> None:
+    """A line for each scene, its name first, without a server or a store."""
+    done = ocs("demo", "--list")
+    names = [line.split()[0] for line in done.out.splitlines()]
+    assert (done.code, names) == (0, list(SCENES))
 
 
 def test_healthcheck(ocs: Ocs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ocs.model import MICROS, Balance, LedgerEntry
+from ocs.books import Balance, LedgerEntry
+from ocs.model import MICROS
 
 BAR_WIDTH = 30
 #: Steps in which a bar fills while somebody watches.

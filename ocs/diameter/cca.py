@@ -5,7 +5,7 @@ errors; the E bit goes with 3xxx and nothing else but requests whose CCA cannot 
 holds a well-formed AVP; RFC 8506's additions carry no M bit (RFC 6733, 6.2 and 7).
 """
 
-from ocs.diameter.avp import i32, i64, octets, raw_avp, text, u32, u64
+from ocs.diameter.avp import M_BIT, i32, i64, octets, raw_avp, text, u32, u64
 from ocs.diameter.ccr import NTP_EPOCH
 from ocs.diameter.credit_control import CCA, CCR, FinalUnit, Money, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP
@@ -46,8 +46,10 @@ def encode_cca(ccr: CCR, cca: CCA, origin_host: str, origin_realm: str) -> bytes
         parts += (_APPLICATION, u32(416, ccr.request_type), u32(415, ccr.request_number))
         if ccr.sub_session_id is not None:
             parts.append(u64(419, ccr.sub_session_id))
-        parts += [_mscc(each) for each in cca.mscc]
-        _command_level(cca, parts)
+        # Elsewhere a client's grammar may have these AVPs by its last line alone: no M there.
+        flags = M_BIT if ccr.service_context_id.lower().endswith("@3gpp.org") else NO_M
+        parts += [_mscc(each, flags) for each in cca.mscc]
+        _command_level(cca, parts, flags)
     if cca.error_message is not None:
         parts.append(text(281, cca.error_message, NO_M))
     if cca.failed_avp:
@@ -64,7 +66,7 @@ def _message(flags: int, hop_by_hop: int, end_to_end: int, body: bytes) -> bytes
     return pack_header(length, flags, CCR_COMMAND, application, hop_by_hop, end_to_end) + body
 
 
-def _command_level(cca: CCA, parts: list[bytes]) -> None:
+def _command_level(cca: CCA, parts: list[bytes], tgpp_flags: int) -> None:
     if cca.session_failover is not None:
         parts.append(u32(418, cca.session_failover))
     if cca.failure_handling is not None:
@@ -82,9 +84,9 @@ def _command_level(cca: CCA, parts: list[bytes]) -> None:
     if cca.cost is not None:
         parts.append(octets(423, _amount(*cca.cost)))
     if cca.low_balance is not None:
-        parts.append(u32(2020, cca.low_balance, vendor=TGPP))
+        parts.append(u32(2020, cca.low_balance, tgpp_flags, TGPP))
     if cca.remaining_balance is not None:
-        parts.append(octets(2021, _amount(*cca.remaining_balance), vendor=TGPP))
+        parts.append(octets(2021, _amount(*cca.remaining_balance), tgpp_flags, TGPP))
     if cca.refund_information:
         # The grammar of a CCA has it in an MSCC only: with M, a strict client would refuse it here.
         parts.append(octets(2022, cca.refund_information, NO_M, TGPP))
@@ -96,7 +98,7 @@ def _amount(digits: int, exponent: int, currency: int | None) -> bytes:
     return value if currency is None else value + u32(425, currency)
 
 
-def _mscc(each: MSCCAnswer) -> bytes:
+def _mscc(each: MSCCAnswer, tgpp_flags: int) -> bytes:
     parts = []
     if each.gsu is not None:
         units = write_units(each.gsu)
@@ -112,25 +114,25 @@ def _mscc(each: MSCCAnswer) -> bytes:
     if each.final_unit is not None:
         parts.append(_final_unit(each.final_unit))
     if each.time_threshold is not None:
-        parts.append(_threshold(868, each.time_threshold))
+        parts.append(_threshold(868, each.time_threshold, tgpp_flags))
     if each.volume_threshold is not None:
-        parts.append(_threshold(869, each.volume_threshold))
+        parts.append(_threshold(869, each.volume_threshold, tgpp_flags))
     if each.unit_threshold is not None:
-        parts.append(_threshold(1226, each.unit_threshold))
+        parts.append(_threshold(1226, each.unit_threshold, tgpp_flags))
     if each.holding_seconds is not None:
-        parts.append(u32(871, each.holding_seconds, vendor=TGPP))
+        parts.append(u32(871, each.holding_seconds, tgpp_flags, TGPP))
     if each.consumption_seconds is not None:
-        parts.append(u32(881, each.consumption_seconds, vendor=TGPP))
+        parts.append(u32(881, each.consumption_seconds, tgpp_flags, TGPP))
     if each.trigger is not None:
-        types = b"".join(u32(870, kind, vendor=TGPP) for kind in each.trigger)
-        parts.append(octets(1264, types, vendor=TGPP))
+        types = b"".join(u32(870, kind, tgpp_flags, TGPP) for kind in each.trigger)
+        parts.append(octets(1264, types, tgpp_flags, TGPP))
     if each.refund_information:
-        parts.append(octets(2022, each.refund_information, vendor=TGPP))
+        parts.append(octets(2022, each.refund_information, tgpp_flags, TGPP))
     return octets(456, b"".join(parts))
 
 
-def _threshold(code: int, value: int) -> bytes:
-    return u32(code, min(value, _MAX_THRESHOLD), vendor=TGPP)
+def _threshold(code: int, value: int, flags: int) -> bytes:
+    return u32(code, min(value, _MAX_THRESHOLD), flags, TGPP)
 
 
 def _final_unit(final: FinalUnit) -> bytes:
