@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,19 +21,22 @@ from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
-from ocs.charging.policy import ChargingPolicy, ServicePolicy
-from ocs.config import Config
+from ocs.config import Config, ConfigError, ConfigErrors
 from ocs.desk import Desk
 from ocs.expiry import Sweeper
-from ocs.inbox import Inbox, LocalIdentity
+from ocs.inbox import ASR, Inbox, LocalIdentity, tell
 from ocs.metrics import Metrics
-from ocs.model import UnitKind, UtcMillis
+from ocs.model import UtcMillis
 from ocs.node.connection import Connection
 from ocs.node.peers import PeerConfig, Peers
-from ocs.node.server import Node, NodeSettings
+from ocs.node.restarts import Restarts
+from ocs.node.server import Node, NodeSettings, TlsSettings
+from ocs.node.tls import server_context
 from ocs.ocf import OCF
 from ocs.ops import OpsServer
+from ocs.policies import policy_of
 from ocs.rating.catalogue import load as load_catalogue
+from ocs.reauth import Reauthoriser
 from ocs.store.check import Epoch, verify
 from ocs.store.connect import connect
 from ocs.store.embedded import EmbeddedStore
@@ -51,31 +55,6 @@ def utc_millis() -> UtcMillis:
 def inbox_name(index: int) -> str:
     """The name of a worker's inbox: the same after a restart, so that messages still find it."""
     return f"w{index}"
-
-
-def policy_of(config: Config) -> ChargingPolicy:
-    """Charging policy from the `[[services]]` of the configuration."""
-    return ChargingPolicy(
-        services=tuple(
-            ServicePolicy(
-                name=each.name,
-                contexts=tuple(each.contexts),
-                unit=UnitKind(each.unit),
-                grant_default=each.grant_default,
-                grant_minimum=each.grant_minimum,
-                grant_maximum=each.grant_maximum,
-                validity_seconds=each.validity_seconds,
-                threshold_percent=each.threshold_percent,
-                is_refused_whole=each.refuse == "command",
-                failure_handling=FAILURE_HANDLING[each.failure_handling],
-            )
-            for each in config.services
-        )
-    )
-
-
-#: Credit-Control-Failure-Handling (RFC 8506, 8.14).
-FAILURE_HANDLING = {"terminate": 0, "continue": 1, "retry_and_terminate": 2}
 
 
 async def open_store(config: Config, initialise: bool = False) -> tuple[Redis, Epoch]:
@@ -132,34 +111,37 @@ async def run_worker(config: Config, index: int) -> int:
             metrics=metrics,
         )
         records = Records(client, epoch.partitions)
+        reauthorise = Reauthoriser(client, records)
         ocf = OCF(
             ledger=ledger,
             subscribers=Subscribers(client, ledger, epoch.partitions),
             catalogue=catalogue,
-            policy=policy_of(config),
+            policy=policy_of(config.services),
             metrics=metrics,
             owner=inbox_name(index),
             clock=utc_millis,
+            reauthorise=reauthorise,
         )
         settings = node_settings(config, index, epoch)
-        node = Node(settings, peers_of(config), ocf.handle, metrics)
-        heart = Heart()
-        ops = OpsServer(
-            str(config.ops.listen),
-            config.ops.port + index if config.ops.port else 0,
-            metrics,
-            heartbeat=heart.age,
-            ready=lambda: readiness(node, metrics),
+        restarts = Restarts(
+            ledger.restarted, partial(close_lost, records, ledger, metrics, reauthorise)
         )
+        node = Node(settings, peers_of(config), ocf.handle, metrics, restarts.note)
+        heart = Heart()
+        ops = ops_server(config, index, metrics, heart, node)
         ops.start()
         stack.callback(ops.stop)
         await node.start()
         stack.push_async_callback(node.stop)
         who = LocalIdentity(settings.origin_host, settings.origin_realm)
-        inbox = Inbox(client, inbox_name(index), who, node.request, records, ledger, metrics)
+        inbox = Inbox(
+            client, inbox_name(index), who, node.request, records, ledger, metrics, reauthorise
+        )
         works = {
             "inbox": inbox.run(),
-            "sweeper": Sweeper(records.due, ledger, metrics).run(),
+            "sweeper": sweeper(client, records, ledger, metrics, reauthorise).run(),
+            "reauthoriser": reauthorise.run(),
+            "restarts": restarts.run(),
             "heart": heart.beat(),
             "store": watch_store(client, metrics),
             "supervisor": watch_supervisor(stop),
@@ -169,12 +151,44 @@ async def run_worker(config: Config, index: int) -> int:
             "worker ready",
             identity=settings.origin_host,
             diameter=node.port,
+            diameter_tls=node.tls_port,
             ops=ops.port,
             pid=os.getpid(),
         )
         ended = await wait_for_end(stop, tasks)
         await end(tasks)
         return ended
+
+
+def sweeper(
+    client: Redis,
+    records: Records,
+    ledger: RedisLedger,
+    metrics: Metrics,
+    reauthorise: Reauthoriser,
+) -> Sweeper:
+    """Closes what is due; tells the clients that ignored a final unit through their workers' inboxes."""
+    return Sweeper(
+        records.due,
+        ledger,
+        metrics,
+        reauthorise,
+        overdue=records.overdue,
+        abort=lambda session: tell(client, session, ASR),
+    )
+
+
+def ops_server(
+    config: Config, index: int, metrics: Metrics, heart: "Heart", node: Node
+) -> OpsServer:
+    """Metrics and probes of worker `index`."""
+    return OpsServer(
+        str(config.ops.listen),
+        config.ops.port + index if config.ops.port else 0,
+        metrics,
+        heartbeat=heart.age,
+        ready=lambda: readiness(node, metrics),
+    )
 
 
 def node_settings(config: Config, index: int, epoch: Epoch) -> NodeSettings:
@@ -189,7 +203,42 @@ def node_settings(config: Config, index: int, epoch: Epoch) -> NodeSettings:
         origin_state_id=epoch.origin_state_id,
         product=diameter.product,
         watchdog_seconds=diameter.watchdog_seconds,
+        tls=tls_of(config, index),
     )
+
+
+def tls_of(config: Config, index: int) -> TlsSettings | None:
+    """Where worker `index` listens for TLS; ConfigErrors for files that cannot be used."""
+    tls = config.diameter.tls
+    if tls is None:
+        return None
+    try:
+        context = server_context(Path(tls.certificate), Path(tls.key), Path(tls.ca))
+    except OSError as error:  # ssl.SSLError is one
+        expected = f"a certificate, its key and a CA, all in PEM: {error}"
+        raise ConfigErrors([ConfigError(tls.certificate, "diameter.tls", expected)]) from error
+    return TlsSettings(context, tuple(map(str, tls.listen)), tls.port + index if tls.port else 0)
+
+
+async def close_lost(
+    records: Records,
+    ledger: RedisLedger,
+    metrics: Metrics,
+    reauthorise: Callable[[Sequence[bytes]], None],
+    host: str,
+    state_id: int,
+) -> int:
+    """Close what a client lost when it restarted: its sessions of a lower Origin-State-Id."""
+    closed = 0
+    async for sessions in records.sessions_of_host(host, state_id):
+        for each in sessions:
+            outcome = await ledger.expire(each, "client restarted")
+            if outcome.closed:
+                closed += 1
+                metrics.reserved(-outcome.released)
+                metrics.session_closed(each.service, "restarted")
+                reauthorise(outcome.waiting)
+    return closed
 
 
 def peers_of(config: Config) -> Peers[Connection]:
@@ -201,6 +250,7 @@ def peers_of(config: Config) -> Peers[Connection]:
                 addresses=tuple(map(str, each.addresses)),
                 realm=each.realm,
                 kind=each.kind,
+                realms=each.realms,
             )
             for each in config.peers
         ],

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from ocs import present
 from ocs.abmf.ledger import LedgerError
 from ocs.amounts import parse_amount
-from ocs.app import open_desk, run_worker
+from ocs.app import open_desk, run_worker, tls_of
 from ocs.config import Config, ConfigErrors, catalogue_folder, load
 from ocs.demo.scenes import SCENES
 from ocs.desk import Desk, DeskError
@@ -349,7 +349,9 @@ def check_command(config: ConfigOption = None, as_json: JsonOption = False) -> N
     errors: list[ConfigErrors | CatalogueErrors] = []
     warnings: list[str] = []
     try:
-        warnings = _config(config).warnings()
+        loaded = _config(config)
+        warnings = loaded.warnings()
+        tls_of(loaded, 0)
     except ConfigErrors as found:
         errors.append(found)
     try:

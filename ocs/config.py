@@ -9,18 +9,18 @@ Exceptions:
 """
 
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     IPvAnyAddress,
     IPvAnyNetwork,
@@ -29,10 +29,12 @@ from pydantic import (
     ValidationError,
 )
 
+from ocs import config_services
+from ocs.config_services import DEFAULTS, Section, Service, once, tables
+
 PREFIX = "OCS_"
 PORT_MAX = 65535
-#: What each service is counted in; the catalogue prices it in nothing else.
-UNITS = {"data": "octets", "voice": "seconds"}
+TLS_PORT = 5868  # RFC 6733, 11.4
 #: Kinds of error that say it better in our words.
 EXPECTED = {
     "extra_forbidden": "no such key",
@@ -66,13 +68,16 @@ Network = Annotated[IPvAnyNetwork, BeforeValidator(_quoted)]
 StoreUrl = Annotated[
     str, Field(pattern=r"^$|^(redis|rediss|unix)://.+"), AfterValidator(_store_url)
 ]
-ContextLabel = Annotated[str, Field(pattern=r"^[^.@\s]+$")]
 
 
-class Section(BaseModel):
-    """Unknown keys are errors; a loaded configuration does not change."""
+class Tls(Section):
+    """[diameter.tls]"""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    certificate: str
+    key: str
+    ca: str
+    listen: tuple[Address, ...] = Field(default=("127.0.0.1",), validate_default=True)
+    port: Port = TLS_PORT
 
 
 class Diameter(Section):
@@ -86,6 +91,7 @@ class Diameter(Section):
     watchdog_seconds: Annotated[StrictInt, Field(ge=6, le=600)] = 30
     product: str = "Online Charging Server"
     allow_unknown_peers: Literal["loopback", False] = False
+    tls: Tls | None = None
 
 
 class Peer(Section):
@@ -95,6 +101,7 @@ class Peer(Section):
     realm: Identity
     addresses: tuple[Network, ...] = ()
     kind: Literal["client", "relay"] = "client"
+    realms: tuple[Literal["*"] | Identity, ...] = ()
 
 
 class Ops(Section):
@@ -126,23 +133,6 @@ class Workers(Section):
     count: Annotated[StrictInt, Field(ge=1, le=64)] = 1
 
 
-class Service(Section):
-    """[[services]]"""
-
-    name: Literal["data", "voice"]
-    contexts: tuple[ContextLabel, ...]
-    unit: Literal["octets", "seconds"]
-    grant_default: Annotated[StrictInt, Field(ge=1, lt=2**31)]
-    grant_minimum: Annotated[StrictInt, Field(ge=1, lt=2**31)] = 1
-    grant_maximum: Annotated[StrictInt, Field(ge=1, lt=2**31)]
-    validity_seconds: Annotated[StrictInt, Field(ge=30, le=86400)]
-    threshold_percent: Annotated[StrictInt, Field(ge=0, le=90)] = 20
-    refuse: Literal["mscc", "command"]
-    failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = (
-        "retry_and_terminate"
-    )
-
-
 class Log(Section):
     """[log]"""
 
@@ -158,27 +148,7 @@ class Config(Section):
     store: Store = Store()
     catalogue: CatalogueSection = CatalogueSection()
     workers: Workers = Workers()
-    services: tuple[Service, ...] = (
-        Service(
-            name="data",
-            contexts=("32251",),
-            unit="octets",
-            grant_default=10 << 20,
-            grant_minimum=64 << 10,
-            grant_maximum=1 << 30,
-            validity_seconds=3600,
-            refuse="mscc",
-        ),
-        Service(
-            name="voice",
-            contexts=("32260", "32276"),
-            unit="seconds",
-            grant_default=60,
-            grant_maximum=3600,
-            validity_seconds=600,
-            refuse="command",
-        ),
-    )
+    services: tuple[Service, ...] = DEFAULTS
     log: Log = Log()
 
     def warnings(self) -> list[str]:
@@ -329,68 +299,63 @@ def sentence(message: str) -> str:
 
 def contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Keys that do not fit each other, as (key, expected), whatever else is wrong."""
-    if values.get("services") == []:
-        yield "services", "at least one"
-    names: set[object] = set()
-    contexts: set[object] = set()
-    for where, each in tables(values, "services"):
-        yield from _grants(where, each)
-        unit = UNITS.get(str(each.get("name")))
-        if unit is not None and each.get("unit") in UNITS.values() and each["unit"] != unit:
-            yield f"{where}.unit", f"{unit}: what {each['name']} is counted in"
-        yield from _once(f"{where}.name", each.get("name"), names)
-        given = each.get("contexts")
-        if given == []:
-            yield f"{where}.contexts", "at least one"
-        for label in given if isinstance(given, list) else []:
-            yield from _once(f"{where}.contexts", label, contexts)
+    yield from config_services.contradictions(values)
     identities: set[object] = set()
     for where, each in tables(values, "peers"):
-        yield from _once(f"{where}.identity", str(each.get("identity", where)).lower(), identities)
+        yield from once(f"{where}.identity", str(each.get("identity", where)).lower(), identities)
+        if each.get("realms") and each.get("kind", "client") == "client":
+            yield f"{where}.realms", 'kind = "relay": a client speaks for itself only'
+    yield from _tls(values)
     yield from _ports(values)
 
 
-def tables(values: Mapping[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
-    """The entries of an array of tables, each with its key."""
-    found = values.get(name)
-    listed = found if isinstance(found, list) else []
-    return [(f"{name}.{i}", each) for i, each in enumerate(listed) if isinstance(each, dict)]
+def table(values: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """A table inside tables, empty where there is none."""
+    found: Any = values
+    for name in names:
+        found = found.get(name)
+        if not isinstance(found, dict):
+            return {}
+    return found  # type: ignore[no-any-return]  # TOML: its keys are text
 
 
-def _once(key: str, value: object, seen: set[object]) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str) and value in seen:
-        yield key, f"{value!r} once"
-    elif isinstance(value, str):
-        seen.add(value)
-
-
-def _grants(where: str, service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    low, default, high = (
-        service.get(key, 1) for key in ("grant_minimum", "grant_default", "grant_maximum")
-    )
-    if not (type(low) is type(default) is type(high) is int):
-        return
-    if low > high and "grant_maximum" in service:
-        yield f"{where}.grant_minimum", f"grant_maximum ({high}) or less"
-    if low > default and "grant_default" in service:
-        yield f"{where}.grant_default", f"grant_minimum ({low}) or more"
-    if default > high and "grant_maximum" in service:
-        yield f"{where}.grant_default", f"grant_maximum ({high}) or less"
+def _tls(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    diameter, tls = table(values, "diameter"), table(values, "diameter", "tls")
+    if diameter.get("listen") == [] and not tls:
+        yield "diameter.listen", "an address, or [diameter.tls]"
+    if tls.get("listen") == []:
+        yield "diameter.tls.listen", "an address"
+    for key in ("certificate", "key", "ca"):
+        path = tls.get(key)
+        if not isinstance(path, str):
+            continue
+        try:
+            mode = Path(path).stat().st_mode
+        except PermissionError:
+            continue  # the server may be another user; its start will tell
+        except (OSError, ValueError):
+            mode = 0
+        if not stat.S_ISREG(mode):
+            yield f"diameter.tls.{key}", "a file that is there"
+        elif key == "key" and mode & (stat.S_IROTH | stat.S_IWOTH):
+            yield "diameter.tls.key", f"a file that not everybody can read: chmod 600 {path}"
 
 
 def _ports(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Worker i uses each port plus i; 0 takes a free one."""
 
-    def number(section: str, key: str, default: int) -> int:
-        table = values.get(section)
-        found = table.get(key, default) if isinstance(table, dict) else default
+    def number(key: str, default: int, *names: str) -> int:
+        found = table(values, *names).get(key, default)
         return found if type(found) is int else default
 
-    count = number("workers", "count", Workers().count)
-    diameter = number("diameter", "port", Diameter().port)
-    ops = number("ops", "port", Ops().port)
-    for section, port in (("diameter", diameter), ("ops", ops)):
+    count = number("count", Workers().count, "workers")
+    ports = {"diameter": number("port", Diameter().port, "diameter")}
+    if table(values, "diameter", "tls"):
+        ports["diameter.tls"] = number("port", TLS_PORT, "diameter", "tls")
+    ports["ops"] = number("port", Ops().port, "ops")
+    for section, port in ports.items():
         if 0 < port <= PORT_MAX < port + count - 1:
             yield f"{section}.port", f"room for {count} workers below {PORT_MAX + 1}"
-    if diameter and ops and abs(diameter - ops) < count:
-        yield "ops.port", f"none of the {count} from {diameter} on, which Diameter uses"
+    for (one, first), (other, second) in combinations(ports.items(), 2):
+        if first and second and abs(first - second) < count:
+            yield f"{other}.port", f"none of the {count} from {first} on, which {one}.port uses"

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.panel import Panel
 
 from ocs.abmf.library import Library
-from ocs.app import end, open_desk, stop_signal
+from ocs.app import end, open_desk, stop_signal, tls_of
 from ocs.config import Config
 from ocs.demo.play import play
 from ocs.desk import DeskError
 from ocs.model import MICROS, Micros
 from ocs.node.supervisor import Supervisor
 from ocs.ops import healthcheck
+from ocs.rating.catalogue import load as load_catalogue
 from ocs.store.check import verify
 from ocs.store.connect import connect
 from ocs.store.embedded import EmbeddedStore
@@ -105,6 +106,9 @@ def panel(config: Config, is_new: bool, with_examples: bool) -> Panel:
 
 async def serve(config: Config, path: Path | None, examples: bool, initialise: bool) -> int:
     """Run until a signal; 0 after an orderly stop."""
+    # What no worker could read must not become workers that end and are started again.
+    tls_of(config, 0)
+    load_catalogue(Path(config.catalogue.folder))
     stop = stop_signal()
     async with store_of(config, initialise) as is_new:
         if examples and is_new:

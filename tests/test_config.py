@@ -3,14 +3,15 @@
 import tomllib
 from collections.abc import Iterator
 from ipaddress import ip_address
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from ocs.config import Config, ConfigError, ConfigErrors, catalogue_folder, load
+from ocs.config import Config, ConfigError, ConfigErrors, Peer, Tls, catalogue_folder, load
+from ocs.config_services import Group, Service
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "config" / "ocs.toml"
@@ -116,7 +117,12 @@ def test_mistakes_of_the_environment_beside_a_broken_file(tmp_path: Path) -> Non
         ('[[peers]]\nidentity = "a"', "peers.0.realm"),
         ('[[peers]]\nidentity = "a"\nrealm = "b"\naddresses = ["10.0.0.1/8"]', "peers.0.addresses.0"),
         ('[[peers]]\nidentity = "a"\nrealm = "b"\nkind = "proxy"', "peers.0.kind"),
-        (SERVICE.replace('"data"', '"sms"'), "services.0.name"),
+        ('[[peers]]\nidentity = "a"\nrealm = "b"\nrealms = ["c"]', "peers.0.realms"),
+        ('[[peers]]\nidentity = "a"\nrealm = "b"\nkind = "client"\nrealms = ["*"]',
+         "peers.0.realms"),
+        ("[diameter]\nlisten = []", "diameter.listen"),
+        ("[diameter]\ntls = 1", "diameter.tls"),
+        (SERVICE.replace('"data"', '"fax"'), "services.0.name"),
         (SERVICE.replace('["32251"]', "[]"), "services.0.contexts"),
         (SERVICE.replace('"32251"', '"8.32251@3gpp.org"'), "services.0.contexts.0"),
         (SERVICE.replace('"octets"', '"seconds"'), "services.0.unit"),
@@ -178,11 +184,89 @@ def test_ports_of_all_workers(environ: dict[str, str], key: str) -> None:
         {"OCS_OPS__PORT": "3872", "OCS_WORKERS__COUNT": "4"},
         {"OCS_DIAMETER__PORT": "65535"},
         {"OCS_DIAMETER__PORT": "0", "OCS_OPS__PORT": "0", "OCS_WORKERS__COUNT": "4"},
+        {"OCS_DIAMETER__PORT": "5868"},  # without [diameter.tls] nobody else wants it
     ],
 )
 def test_ports_that_are_enough(environ: dict[str, str]) -> None:
     """The neighbouring values are accepted."""
     assert load(SHIPPED, environ).ops.port == int(environ.get("OCS_OPS__PORT", "9868"))
+
+
+# --- TLS ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o602, 0o666])
+def test_a_key_that_everybody_may_read(tmp_path: Path, mode: int) -> None:
+    """Refused with a sentence that says what to do; a key that anybody may write is no better."""
+    path = written(tmp_path, tls_of(tmp_path))
+    (tmp_path / "key.pem").chmod(mode)
+    (found,) = errors(path)
+    assert found.key == "diameter.tls.key"
+    assert f"chmod 600 {tmp_path}/key.pem" in found.expected
+
+
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o660])
+def test_a_key_of_its_owner_and_group(tmp_path: Path, mode: int) -> None:
+    """A group of its own is how some hand keys to a server."""
+    path = written(tmp_path, tls_of(tmp_path))
+    (tmp_path / "key.pem").chmod(mode)
+    for other in ("certificate", "ca"):
+        (tmp_path / f"{other}.pem").chmod(0o644)
+    found = load(path, {}).diameter.tls
+    assert found is not None
+    assert (found.key, found.port) == (str(tmp_path / "key.pem"), 5868)
+    assert found.listen == (ip_address("127.0.0.1"),)
+
+
+@pytest.mark.parametrize("key", ["certificate", "key", "ca"])
+@pytest.mark.parametrize("value", ["none.pem", "", "/", "a\\u0000b"])
+def test_files_of_tls_that_are_none(tmp_path: Path, key: str, value: str) -> None:
+    """A file that is not there, and a folder."""
+    text = tls_of(tmp_path).replace(f'{key} = "{tmp_path}/{key}.pem"', f'{key} = "{value}"')
+    path = written(tmp_path, text)
+    assert errors(path) == [ConfigError(str(path), f"diameter.tls.{key}", "a file that is there")]
+
+
+@pytest.mark.parametrize("key", ["certificate", "key", "ca"])
+def test_files_of_tls_are_named_by_the_environment_too(tmp_path: Path, key: str) -> None:
+    """Each of them, and all are needed."""
+    text = tls_of(tmp_path).replace(f'{key} = "{tmp_path}/{key}.pem"\n', "")
+    path = written(tmp_path, text)
+    assert keys_of(path) == [f"diameter.tls.{key}"]
+    found = load(path, {f"OCS_DIAMETER__TLS__{key.upper()}": str(tmp_path / f"{key}.pem")})
+    assert value_at(found.diameter.tls, key) == str(tmp_path / f"{key}.pem")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("listen = []", "diameter.tls.listen"),
+        ('listen = ["localhost"]', "diameter.tls.listen.0"),
+        ("port = 65536", "diameter.tls.port"),
+        ("port = 3868", "diameter.tls.port"),
+        ("port = 9868", "ops.port"),
+        ("ciphers = 'ALL'", "diameter.tls.ciphers"),
+    ],
+)
+def test_tls_refused(tmp_path: Path, line: str, key: str) -> None:
+    """Addresses are needed, and a port that nobody else uses."""
+    assert keys_of(written(tmp_path, tls_of(tmp_path) + line)) == [key]
+
+
+def test_ports_of_tls_and_all_workers(tmp_path: Path) -> None:
+    """Worker i adds i to this port, too."""
+    path = written(tmp_path, tls_of(tmp_path) + "[workers]\ncount = 4")
+    assert keys_of(path, OCS_DIAMETER__TLS__PORT="3871") == ["diameter.tls.port"]
+    assert keys_of(path, OCS_DIAMETER__TLS__PORT="65533") == ["diameter.tls.port"]
+    assert load(path, {"OCS_DIAMETER__TLS__PORT": "3872"}).workers.count == 4
+
+
+def test_only_tls(tmp_path: Path) -> None:
+    """No listener without it, and then nothing to warn of."""
+    text = "[diameter]\nlisten = []\n" + tls_of(tmp_path) + 'listen = ["0.0.0.0"]'
+    found = load(written(tmp_path, text), {})
+    assert found.diameter.listen == ()
+    assert found.warnings() == []
 
 
 def test_all_errors_together(tmp_path: Path) -> None:
@@ -249,13 +333,41 @@ OTHERS: list[tuple[str, str, Any]] = [
     ("services.1.grant_maximum", "600", 600),
     ("services.1.validity_seconds", "300", 300),
     ("services.1.threshold_percent", "0", 0),
+    ("services.1.holding_seconds", "0", 0),
+    ("services.1.consumption_seconds", "5", 5),
+    ("services.1.sends_trigger", "true", True),
+    ("services.1.trigger", "[2, 4]", (2, 4)),
     ("services.1.refuse", "mscc", "mscc"),
+    # Wants a redirect_address or filters; the other actions are tested with the services.
+    ("services.1.final_action", "terminate", "terminate"),
+    ("services.1.redirect_type", "sip", "sip"),
+    ("services.1.redirect_address", "sip:topup@ims.example", "sip:topup@ims.example"),
+    (
+        "services.1.filter_rules",
+        "['permit out ip from any to any']",
+        ("permit out ip from any to any",),
+    ),
+    ("services.1.filter_ids", '["portal"]', ("portal",)),
+    ("services.1.restricted_validity_seconds", "60", 60),
+    ("services.1.when_still_empty", "restrict", "restrict"),
+    ("services.1.tariff_time_change", "true", True),
     ("services.1.failure_handling", "terminate", "terminate"),
+    ("services.1.direct_debiting_failure_handling", "continue", "continue"),
+    ("services.1.session_failover", "false", False),
+    ("services.1.low_balance", "'10.50'", "10.50"),
+    ("services.1.remaining_balance", "true", True),
+    ("services.1.cost_information", "false", False),
+    ("services.1.groups", "[{ rating_groups = [9] }]", (Group(rating_groups=(9,)),)),
     ("peers.0.identity", "pgw9.example", "pgw9.example"),
     ("peers.0.realm", "example", "example"),
     ("peers.0.addresses", "[]", ()),
     ("peers.0.kind", "relay", "relay"),
+    ("peers.0.realms", '["*", "a.example"]', ("*", "a.example")),
+    ("diameter.tls.listen", '["10.0.0.1"]', (ip_address("10.0.0.1"),)),
+    ("diameter.tls.port", "0", 0),
 ]
+#: Those whose value is a file that must be there; they have their own test.
+FILES = {"diameter.tls.certificate", "diameter.tls.key", "diameter.tls.ca"}
 
 
 def value_at(config: Any, key: str) -> Any:
@@ -266,9 +378,19 @@ def value_at(config: Any, key: str) -> Any:
 
 
 def with_peer(folder: Path) -> Path:
-    """The shipped file with one peer."""
-    peer = '[[peers]]\nidentity = "pgw1.example"\nrealm = "example"\naddresses = ["10.0.0.1"]\n'
-    return written(folder, SHIPPED.read_text() + peer)
+    """The shipped file with one peer and with TLS."""
+    peer = '[[peers]]\nidentity = "pgw1.example"\nrealm = "example"\nkind = "relay"\n'
+    return written(folder, SHIPPED.read_text() + peer + tls_of(folder))
+
+
+def tls_of(folder: Path) -> str:
+    """The lines of [diameter.tls], with files that are there."""
+    lines = ["[diameter.tls]"]
+    for key in ("certificate", "key", "ca"):
+        path = folder / f"{key}.pem"
+        path.touch(mode=0o600)
+        lines.append(f'{key} = "{path}"')
+    return "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize(("key", "text", "value"), OTHERS, ids=[each[0] for each in OTHERS])
@@ -288,7 +410,7 @@ def test_environment_reaches_every_key(tmp_path: Path) -> None:
     known = {
         ".".join(part for part in key.split(".") if not part.isdecimal()) for key, _, _ in OTHERS
     }
-    assert known == {key for key, _ in fields(load(with_peer(tmp_path), {}))}
+    assert known | FILES == {key for key, _ in fields(load(with_peer(tmp_path), {}))}
 
 
 def test_environment_adds_a_peer_and_changes_a_default_service(tmp_path: Path) -> None:
@@ -300,7 +422,7 @@ def test_environment_adds_a_peer_and_changes_a_default_service(tmp_path: Path) -
     }
     found = load(written(tmp_path, ""), environ)
     assert found.peers[0].identity == "pgw1.example"
-    assert [each.grant_default for each in found.services] == [100000, 60]
+    assert [each.grant_default for each in found.services] == [100000, 60, 1, 1, 1]
 
 
 def test_empty_value(tmp_path: Path) -> None:
@@ -315,6 +437,7 @@ def test_empty_value(tmp_path: Path) -> None:
 ON_PURPOSE = {
     "diameter.allow_unknown_peers": "the file is the example that `make run` starts with: local test "
     "tools may connect; without a file nobody may who is not listed",
+    "services.groups": "one rating group is redirected, so that it can be demonstrated",
 }
 
 
@@ -323,10 +446,10 @@ def fields(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
-            yield from fields(value, f"{name}.")
-        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            yield from fields(value, f"{prefix}{name}.")
+        elif isinstance(value, tuple) and value and isinstance(value[0], Peer | Service):
             for each in value:
-                yield from fields(each, f"{name}.")
+                yield from fields(each, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 
@@ -352,12 +475,23 @@ def test_shipped_file_lists_every_key() -> None:
             if isinstance(default, tuple)
             else [(default, values[section])]
         ):
-            assert set(table) == set(type(model).model_fields), (section, field)
+            expected = set(type(model).model_fields) - {"tls"}
+            assert set(table) == expected, (section, field)
     lines = text.splitlines()
-    start = lines.index("# [[peers]]")
-    commented = "\n".join(line.removeprefix("# ") for line in lines[start : start + 5])
-    (peer,) = tomllib.loads(commented)["peers"]
-    assert set(peer) == {"identity", "realm", "addresses", "kind"}
+
+    def commented(first: str) -> dict[str, Any]:
+        start = next(at for at, line in enumerate(lines) if line.startswith(f"# {first}"))
+        block = takewhile(lambda line: line.startswith("# "), lines[start:])
+        return tomllib.loads("\n".join(line.removeprefix("# ") for line in block))
+
+    (peer,) = commented("[[peers]]")["peers"]
+    assert set(peer) == set(Peer.model_fields)
+    tls = commented("[diameter.tls]")["diameter"]["tls"]
+    assert set(tls) == set(Tls.model_fields)
+    for key in ("listen", "port"):
+        assert tls[key] == Tls.model_fields[key].default or tuple(tls[key]) == (
+            Tls.model_fields[key].default
+        )
 
 
 def test_every_key_is_explained() -> None:

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from ocs.diameter import base
+from ocs.diameter.avp import read_number, walk
 from ocs.diameter.base import CapabilitiesExchange, LocalNode
 from ocs.diameter.cca import error_answer
+from ocs.diameter.commands import Input, classify, command_name
 from ocs.diameter.framing import (
     BASE_APPLICATION,
-    CCR,
     CER,
-    CREDIT_CONTROL_APPLICATION,
     DPR,
-    DWR,
-    FLAG_E,
+    HEADER_SIZE,
     Framer,
     Header,
     ProtocolError,
@@ -30,9 +29,11 @@ from ocs.diameter.framing import (
 CAPABILITIES_SECONDS = 10.0
 #: A message that drips in holds memory and a place.
 MESSAGE_SECONDS = 10.0
+#: For the answers that a peer is owed before its DPA, and then for it to close; for the DPA to our DPR.
 DISCONNECT_SECONDS = 5.0
 #: How long a connection is asked whether it lives, when its identity connects again.
 PROBE_SECONDS = 2.0
+ORIGIN_STATE_ID = 278
 
 
 class State(Enum):
@@ -41,17 +42,8 @@ class State(Enum):
     OPEN = auto()
     PROBED = auto()  # open, and asked to prove that it lives: its identity connected again
     CLOSING = auto()  # we sent DPR
-    LEAVING = auto()  # we sent DPA: the peer closes
+    LEAVING = auto()  # the peer sent DPR: once its requests are answered it gets its DPA and closes
     CLOSED = auto()
-
-
-class Input(Enum):
-    CER = auto()
-    DWR = auto()
-    DPR = auto()
-    BASE_ANSWER = auto()
-    REQUEST = auto()
-    ANSWER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +70,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSeen:
+    """An open peer said its Origin-State-Id; that of the first CER comes with `Arrived`."""
+
+    origin_state_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Down:
-    """The connection is to be closed once everything is written."""
+    """The connection is to be closed once everything is written; `is_fatal`: hard, because where the
+    next message begins is lost (RFC 6733, 2.1)."""
 
     reason: str
+    is_fatal: bool = False
 
 
-Event = Arrived | Request | Answer | Down
+Event = Arrived | Request | Answer | StateSeen | Down
 
 
 class Peer:
@@ -98,15 +99,19 @@ class Peer:
         *,
         watchdog_seconds: float = 30.0,
         jitter: Callable[[], float] = lambda: 0.0,
+        count: Callable[[str, str], None] = lambda direction, command: None,
     ) -> None:
+        """`count` hears of every message read, and of every one that this machine writes."""
         self._local = local
         self._addresses = addresses
         self._watchdog = watchdog_seconds
         self._jitter = jitter
+        self._count = count
         self._framer = Framer()
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._cer_header: Header | None = None
+        self._dpr_header: Header | None = None  # of a DPR that waits for its DPA
         self._deadline = now + CAPABILITIES_SECONDS
         self._message_deadline: float | None = None
         self._is_dwr_pending = False
@@ -125,7 +130,7 @@ class Peer:
             for message in messages:
                 self._message(message, now)
             if self._framer.error is not None:
-                self._close(self._framer.error.message)
+                self._close(self._framer.error.message, is_fatal=True)
             elif not self._framer.pending:
                 self._message_deadline = None
             elif self._message_deadline is None or messages:
@@ -177,12 +182,19 @@ class Peer:
     def stop(self, now: float, cause: int = base.REBOOTING) -> list[Event]:
         """Say goodbye (DPR) and wait for the answer; without an open peer, close at once."""
         if self.state in (State.OPEN, State.PROBED):
-            self._out.append(base.dpr(self._local, self._next_id(), self._next_id(), cause))
+            self._send(base.dpr(self._local, self._next_id(), self._next_id(), cause))
             self.state = State.CLOSING
             self._deadline = now + DISCONNECT_SECONDS
         elif self.state not in (State.CLOSING, State.LEAVING):
             self._close("stopped")
         return self._take_events()
+
+    def part(self, now: float) -> None:
+        """Whatever the peer asked before its DPR is answered: now it gets its DPA (RFC 6733, 5.4)."""
+        if self.state is State.LEAVING and self._dpr_header is not None:
+            self._send(base.dpa(self._local, self._dpr_header))
+            self._dpr_header = None
+            self._deadline = now + DISCONNECT_SECONDS
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -190,6 +202,7 @@ class Peer:
         if self.state is State.CLOSED:
             return
         header = parse_header(message)
+        self._count("in", command_name(header))
         try:
             kind = classify(header)
             action = TRANSITIONS.get((self.state, kind))
@@ -211,7 +224,7 @@ class Peer:
             self._send_cea(error.result_code, error.message, error.failed_avp)
         elif header.is_request:
             local = self._local
-            self._out.append(error_answer(message, error, local.origin_host, local.origin_realm))
+            self._send(error_answer(message, error, local.origin_host, local.origin_realm))
         if self.state in (State.WAIT_CER, State.WAIT_ADMISSION):
             self._close(error.message)
 
@@ -228,17 +241,21 @@ class Peer:
 
     def _further_cer(self, message: bytes, header: Header, now: float) -> None:
         """A CER on an open connection changes nothing; it is answered, and service goes on."""
-        base.parse_cer(message)
+        cer = base.parse_cer(message)
         self._cer_header = header
         self._send_cea(ResultCode.SUCCESS)
+        self._state_seen(cer.origin_state_id)
 
     def _dwr(self, message: bytes, header: Header, now: float) -> None:
         base.check_lengths(message)
-        self._out.append(base.dwa(self._local, header))
+        self._send(base.dwa(self._local, header))
+        for found in walk(message, HEADER_SIZE, len(message)):
+            if found[:2] == (ORIGIN_STATE_ID, 0):
+                self._state_seen(read_number(message, found))
 
     def _dpr(self, message: bytes, header: Header, now: float) -> None:
         base.check_lengths(message)
-        self._out.append(base.dpa(self._local, header))
+        self._dpr_header = header
         self.state = State.LEAVING
         self._deadline = now + DISCONNECT_SECONDS
 
@@ -261,7 +278,9 @@ class Peer:
     # --- timers and helpers ------------------------------------------------------------------------
 
     def _expired(self, now: float) -> None:
-        if self.state is not State.OPEN:
+        if self._dpr_header is not None:
+            self.part(now)  # with something in work for too long
+        elif self.state is not State.OPEN:
             self._close(EXPIRED[self.state])
         elif self._is_dwr_pending:
             self.watchdog_failures += 1
@@ -279,47 +298,32 @@ class Peer:
     def _send_cea(self, code: int, reason: str | None = None, failed_avp: bytes = b"") -> None:
         if self._cer_header is not None:
             local, header, addresses = self._local, self._cer_header, self._addresses
-            self._out.append(base.cea(local, header, addresses, code, reason, failed_avp))
+            self._send(base.cea(local, header, addresses, code, reason, failed_avp))
 
     def _send_dwr(self) -> None:
-        self._out.append(base.dwr(self._local, self._next_id(), self._next_id()))
+        self._send(base.dwr(self._local, self._next_id(), self._next_id()))
+
+    def _send(self, message: bytes) -> None:
+        self._count("out", command_name(parse_header(message)))
+        self._out.append(message)
+
+    def _state_seen(self, origin_state_id: int | None) -> None:
+        if origin_state_id:
+            self._events.append(StateSeen(origin_state_id))
 
     def _next_id(self) -> int:
         """Ids of our base requests; the node numbers RAR and ASR from 2^31 on."""
         self._hop_by_hop = self._hop_by_hop + 1 & 0x7FFFFFFF
         return self._hop_by_hop
 
-    def _close(self, reason: str) -> None:
+    def _close(self, reason: str, *, is_fatal: bool = False) -> None:
         if self.state is not State.CLOSED:
             self.state = State.CLOSED
-            self._events.append(Down(reason))
+            self._events.append(Down(reason, is_fatal))
 
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
         return events
-
-
-def classify(header: Header) -> Input:
-    """What a message is to the machine; ProtocolError for one that no state knows."""
-    if header.version != 1:
-        raise ProtocolError(ResultCode.UNSUPPORTED_VERSION, f"version {header.version}")
-    if header.is_request and header.flags & FLAG_E:
-        raise ProtocolError(ResultCode.INVALID_HDR_BITS, "a request with the E bit")
-    if header.application == BASE_APPLICATION and header.command in (CER, DWR, DPR):
-        if not header.is_request:
-            return Input.BASE_ANSWER
-        return {CER: Input.CER, DWR: Input.DWR, DPR: Input.DPR}[header.command]
-    if not header.is_request:
-        return Input.ANSWER
-    if header.application not in (BASE_APPLICATION, CREDIT_CONTROL_APPLICATION):
-        raise ProtocolError(
-            ResultCode.APPLICATION_UNSUPPORTED, f"application {header.application} is not served"
-        )
-    if (header.application, header.command) != (CREDIT_CONTROL_APPLICATION, CCR):
-        raise ProtocolError(
-            ResultCode.COMMAND_UNSUPPORTED, f"command {header.command} is not served"
-        )
-    return Input.REQUEST
 
 
 #: What is legal when. A pair that is not here closes the connection.

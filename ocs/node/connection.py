@@ -6,17 +6,34 @@ means is not known here.
 """
 
 import asyncio
+import contextlib
+import socket
+import ssl
+import struct
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
 from ocs.diameter.cca import encode_cca, error_answer
 from ocs.diameter.ccr import decode_ccr
+from ocs.diameter.commands import command_name
 from ocs.diameter.credit_control import CCA, CCR
-from ocs.diameter.framing import Header, ProtocolError, ResultCode
-from ocs.diameter.peer import EXPIRED, Answer, Arrived, Down, Event, Peer, Request, State
+from ocs.diameter.framing import Header, ProtocolError, ResultCode, parse_header
+from ocs.diameter.peer import (
+    Answer,
+    Arrived,
+    Down,
+    Event,
+    Peer,
+    Request,
+    State,
+    StateSeen,
+)
+from ocs.node.contract import cause_of
+from ocs.node.peers import UNLISTED
+from ocs.node.tls import HandshakeFailed, handshake, names_of
 
 if TYPE_CHECKING:
     from ocs.node.server import Node
@@ -29,39 +46,21 @@ WRITE_BUFFER_BYTES = 1 << 20
 SLOW_READER_SECONDS = 30.0
 #: For what is in work or not yet sent when a connection is closed; nobody may hold it open longer.
 CLOSE_SECONDS = 0.5
-#: Causes of a closing that metrics tell apart. Other reasons quote what a peer sent, and what a peer
-#: sends must not become a label.
-CAUSES = frozenset(
-    (*EXPIRED.values(), "the watchdog was not answered", "disconnected", "stopped", "unknown peer",
-     "our own identity", "no common application", "the first message is no CER", "no place",
-     "replaced by a newer connection", "slow reader", "the peer left", "connection lost")
-)  # fmt: skip
+#: SO_LINGER that makes a close a reset.
+HARD = struct.pack("ii", 1, 0)
 
 REQUEST_LETTERS = {1: "I", 2: "U", 3: "T", 4: "E"}
 
 log = structlog.get_logger()
 
-Handler = Callable[[CCR, str], Awaitable[CCA]]
-
-
-class NodeMetrics(Protocol):
-    """What the node counts."""
-
-    def message(self, direction: str, command: str, peer: str) -> None: ...
-    def decode_error(self, peer: str, reason: str) -> None: ...
-    def peer_state(self, peer: str, state: str) -> None: ...
-    def disconnect(self, peer: str, cause: str) -> None: ...
-    def watchdog_failure(self, peer: str) -> None: ...
-    def ccr(
-        self, application: str, request_type: str, result_code: int, seconds: float, peer: str
-    ) -> None: ...
-
 
 class Connection(asyncio.Protocol):
     """The asyncio side of one Peer."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: "Node", context: ssl.SSLContext | None = None) -> None:
+        """With a context there is TLS before the first octet of Diameter."""
         self._node = node
+        self._context = context
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -74,19 +73,22 @@ class Connection(asyncio.Protocol):
         self.origin_host = ""
         self.origin_realm = ""
         self.label = "other"
+        self.names: frozenset[str] | None = None  # that a certificate proved; None: without TLS
+        self.mandate = UNLISTED
         self.is_open = False
         self._is_draining = False
         self._is_told = False  # why it closes was counted and logged
         self.closed = self._loop.create_future()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._peer: Peer | None = None
+        self._handshake: asyncio.Task[None] | None = None
+        self._early = b""  # came with the end of the handshake
 
     # --- asyncio ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self._transport = stream
-        stream.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         name = transport.get_extra_info("peername")
         local = transport.get_extra_info("sockname")
         self.address = str(name[0]) if name else ""
@@ -95,31 +97,64 @@ class Connection(asyncio.Protocol):
             self._is_told = True
             stream.abort()
             return
-        self._peer = self._node.make_peer(str(local[0]))
+        if self._context is None:
+            self._begin(stream)
+        else:
+            stream.pause_reading()
+            self._handshake = self._loop.create_task(self._secure(stream, self._context))
+
+    async def _secure(self, stream: asyncio.Transport, context: ssl.SSLContext) -> None:
+        try:
+            secured = await handshake(stream, self, context)
+        except HandshakeFailed as error:
+            self._tell(f"TLS handshake failed: {error}")
+            stream.abort()
+            self.connection_lost(None)  # a loop does not say so when there was no handshake
+            return
+        self._transport = secured
+        self.names = names_of(secured)
+        self._begin(secured)
+
+    def _begin(self, stream: asyncio.Transport) -> None:
+        stream.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        count = self._node.metrics.message
+        self._peer = self._node.make_peer(
+            str(stream.get_extra_info("sockname")[0]),
+            lambda direction, command: count(direction, command, self.label),
+        )
         self._set_timer()
+        if self._early:
+            self.data_received(self._early)
 
     def data_received(self, data: bytes) -> None:
         if self._peer is not None:
             self._handle(self._peer.receive(data, self._loop.time()))
+        else:
+            self._early += data
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for handle in (self._timer, self._slow):
+        if self.closed.done():
+            return
+        for handle in (self._timer, self._slow, self._handshake):
             if handle is not None:
                 handle.cancel()
         for future in self._waiting.values():
             if not future.done():
                 future.cancel()
-        self._tell("the peer left" if self._state is State.LEAVING else "connection lost")
+        is_secured = self._handshake is None or self._peer is not None
+        lost = "connection lost" if is_secured else "TLS handshake failed: not completed"
+        self._tell("the peer left" if self._state is State.LEAVING else lost)
         self._node.lost(self)
         self.is_open = False
-        if not self.closed.done():
-            self.closed.set_result(None)
+        self.closed.set_result(None)
 
     def pause_writing(self) -> None:
-        self._slow = self._loop.call_later(self._node.settings.slow_reader_seconds, self._give_up)
+        self._slow = self._loop.call_later(
+            self._node.settings.slow_reader_seconds, self.give_up, "slow reader"
+        )
         self._pace()
 
     def resume_writing(self) -> None:
@@ -128,18 +163,14 @@ class Connection(asyncio.Protocol):
             self._slow = None
         self._pace()
 
-    def _give_up(self) -> None:
-        self._tell("slow reader")
-        self.abort()
-
     def abort(self) -> None:
         """Close at once, whatever is unsent."""
         if self._transport is not None:
             self._transport.abort()
 
-    def give_way(self) -> None:
-        """A stranger makes room for the next."""
-        self._tell("no place")
+    def give_up(self, reason: str) -> None:
+        """Close at once, and say why."""
+        self._tell(reason)
         self.abort()
 
     def _pace(self) -> None:
@@ -165,13 +196,16 @@ class Connection(asyncio.Protocol):
                     self._answered(message, header)
                 case Arrived(cer):
                     self.origin_host, self.origin_realm = cer.origin_host, cer.origin_realm
-                    self._node.arrived(self)
-                case Down(reason):
-                    self._down(reason)
+                    self._node.arrived(self, cer.origin_state_id)
+                case StateSeen(value):
+                    self._node.state_seen(self.origin_host, value)
+                case Down(reason, is_fatal):
+                    self._down(reason, is_fatal)
         self._flush_peer()
         self._set_timer()
         if self.is_open and self._state not in (State.OPEN, State.PROBED):
             self._node.left(self)
+        self._end_when_answered()
 
     @property
     def _state(self) -> State:
@@ -187,27 +221,39 @@ class Connection(asyncio.Protocol):
         if self._is_told:
             return
         self._is_told = True
-        self._node.metrics.disconnect(self.label, reason if reason in CAUSES else "protocol error")
+        self._node.metrics.disconnect(self.label, cause_of(reason))
         if self.is_open:
             peer, address = self.origin_host, self.address
             log.info("connection closed", peer=peer, address=address, reason=reason)
         else:
             self._node.stranger_closed(self, reason)
 
-    def _down(self, reason: str) -> None:
+    def _down(self, reason: str, is_fatal: bool) -> None:
         self._tell(reason)
+        if is_fatal and self._transport is not None:
+            with contextlib.suppress(OSError):  # the peer may have closed it already
+                of_stream = self._transport.get_extra_info("socket")
+                of_stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
         if self._peer is not None:
             for _ in range(self._peer.watchdog_failures):
                 self._node.metrics.watchdog_failure(self.label)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(CLOSE_SECONDS, self.abort)
-        self._close_when_answered()
 
-    def _close_when_answered(self) -> None:
-        """Close after what is in work; what is written this tick still goes out before."""
-        if self._state is State.CLOSED and not self._in_work:
+    def _end_when_answered(self) -> None:
+        """After what is in work: close, or let the peer go that wants to. What is written this tick
+        still goes out before."""
+        if not self._in_work and self._state is State.CLOSED:
             self._loop.call_soon(self._loop.call_soon, self._close)
+        elif not self._in_work and self._state is State.LEAVING:
+            self._loop.call_soon(self._part)
+
+    def _part(self) -> None:
+        if self._peer is not None:
+            self._peer.part(self._loop.time())
+            self._flush_peer()
+            self._set_timer()
 
     def _close(self) -> None:
         if self._transport is not None:
@@ -254,7 +300,9 @@ class Connection(asyncio.Protocol):
         """Disconnect in an orderly way: DPR, and what it still sends is answered until its DPA."""
         self._is_draining = False
         self._pace()
-        if self._peer is not None:
+        if self._peer is None:  # in its handshake
+            self.give_up("stopped")
+        else:
             self._handle(self._peer.stop(self._loop.time()))
 
     # --- requests and answers ----------------------------------------------------------------------
@@ -262,17 +310,19 @@ class Connection(asyncio.Protocol):
     def _start(self, message: bytes, header: Header) -> None:
         started = time.perf_counter()
         node = self._node
-        node.metrics.message("in", "CCR", self.label)
         local = node.local
         try:
             ccr = decode_ccr(message)
             node.check_destination(ccr.route_records, ccr.destination_host, ccr.destination_realm)
+            node.check_origin(self, ccr.origin_host, ccr.origin_realm)
         except ProtocolError as found:
             error = node.first_error(message, found)
             node.metrics.decode_error(self.label, str(int(error.result_code)))
             self.write(error_answer(message, error, local.origin_host, local.origin_realm))
             node.metrics.message("out", "CCA", self.label)
             return
+        if ccr.origin_state_id:
+            node.state_seen(ccr.origin_host, ccr.origin_state_id)
         self._in_work += 1
         self._pace()
         task = self._loop.create_task(self._work(ccr, started))
@@ -295,7 +345,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._in_work -= 1
             self._pace()
-            self._close_when_answered()
+            self._end_when_answered()
         self.write(answer)
         label = self.label
         node.metrics.message("out", "CCA", label)
@@ -322,7 +372,10 @@ class Connection(asyncio.Protocol):
         future: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting[hop_by_hop] = future
         try:
-            self.write(build(hop_by_hop, end_to_end))
+            message = build(hop_by_hop, end_to_end)
+            name = command_name(parse_header(message))
+            self._node.metrics.message("out", name, self.label)
+            self.write(message)
             return await future
         finally:
             del self._waiting[hop_by_hop]

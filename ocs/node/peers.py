@@ -1,4 +1,4 @@
-"""Who may connect, and by which connection a client is reached.
+"""Who may connect and for whom it may speak, and by which connection a client is reached.
 
 Default deny: a peer is known by its Origin-Host, its Origin-Realm and the address it comes from. A refusal
 says which lines of configuration would admit it.
@@ -21,18 +21,39 @@ OTHER = "other"
 
 log = structlog.get_logger()
 
+#: In the place of realms: every one.
+ANY = "*"
+
 Kind = Literal["client", "relay"]
 C = TypeVar("C")
 
 
 @dataclass(frozen=True, slots=True)
 class PeerConfig:
-    """One `[[peers]]` entry; no addresses: from anywhere."""
+    """One `[[peers]]` entry; no addresses: from anywhere. A relay without realms speaks for its own."""
 
     identity: str
     addresses: tuple[str, ...]
     realm: str
     kind: Kind = "client"
+    realms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """Whose requests a peer may bring: a client its own, a relay those of clients in its realms."""
+
+    kind: Kind
+    names: frozenset[str]  # in lower case: the client's identity, the relay's realms
+
+    def covers(self, origin_host: str, origin_realm: str) -> bool:
+        """Whether a request with this origin is this peer's to bring."""
+        name = origin_host if self.kind == "client" else origin_realm
+        return name.lower() in self.names or ANY in self.names
+
+
+#: Peers that no entry names are let in for trying things out on one machine only.
+UNLISTED = Mandate("relay", frozenset({ANY}))
 
 
 class Peers(Generic[C]):
@@ -45,6 +66,7 @@ class Peers(Generic[C]):
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._configured = {each.identity.lower(): each for each in configured}
+        self._mandates = {name: mandate_of(each) for name, each in self._configured.items()}
         self._networks = {
             each.identity.lower(): [ipaddress.ip_network(a, strict=False) for a in each.addresses]
             for each in configured
@@ -80,6 +102,25 @@ class Peers(Generic[C]):
                 entry = replace(entry, addresses=(*known.addresses, str(_ip(address))))
         log.warning(event, origin_host=origin_host, address=address, to_admit=toml(entry))
 
+    def mandate(self, identity: str) -> Mandate:
+        """Whose requests an admitted peer may bring."""
+        return self._mandates.get(identity.lower(), UNLISTED)
+
+    def log_foreign(self, peer: str, origin_host: str, origin_realm: str, address: str) -> None:
+        """One line a minute for each address that brings requests of others' clients."""
+        known = self._configured.get(peer.lower())
+        if known is None or not self._is_due("foreign", address):
+            return
+        realms = (known.realms or (known.realm,)) if known.kind == "relay" else ()
+        entry = replace(known, kind="relay", realms=(*realms, origin_realm))
+        log.warning(
+            "request refused: its origin is not this peer's",
+            peer=peer,
+            origin_host=origin_host,
+            origin_realm=origin_realm,
+            to_admit=toml(entry),
+        )
+
     def log_stranger(self, address: str, reason: str) -> None:
         """One line a minute for each address about connections that never became a peer's."""
         if self._is_due("stranger", address):
@@ -114,17 +155,26 @@ class Peers(Generic[C]):
         if self._open.get(origin_host.lower()) is connection:
             del self._open[origin_host.lower()]
 
-    def route(self, peer: str, origin_host: str) -> C | None:
+    def route(self, peer: str, origin_host: str, origin_realm: str) -> C | None:
         """The connection for a request to a client: the one its session's last CCR came by, else its
-        own, else any relay's."""
+        own, else that of any relay that speaks for its realm."""
         for name in (peer, origin_host):
             found = self._open.get(name.lower())
             if found is not None:
                 return found
         for name, found in self._open.items():
-            if name in self._configured and self._configured[name].kind == "relay":
+            mandate = self._mandates.get(name)
+            if mandate is None or mandate.kind == "client":
+                continue
+            if mandate.covers(origin_host, origin_realm):
                 return found
         return None
+
+
+def mandate_of(entry: PeerConfig) -> Mandate:
+    """What an entry of the configuration allows."""
+    names = (entry.identity,) if entry.kind == "client" else entry.realms or (entry.realm,)
+    return Mandate(entry.kind, frozenset(each.lower() for each in names))
 
 
 def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -139,6 +189,8 @@ def toml(entry: PeerConfig) -> str:
         lines.append(f"addresses = [{', '.join(map(quoted, entry.addresses))}]")
     if entry.kind != "client":
         lines.append(f"kind = {quoted(entry.kind)}")
+    if entry.realms:
+        lines.append(f"realms = [{', '.join(map(quoted, entry.realms))}]")
     return "\n".join(["[[peers]]", *lines])
 
 

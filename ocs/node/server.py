@@ -6,6 +6,7 @@ asked (DWR, 2 s) and the newest wins, since a client that restarted must not wai
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from itertools import islice
 
 import structlog
 
-from ocs.diameter.avp import MAX_AVPS, walk
+from ocs.diameter.avp import MAX_AVPS, text, walk
 from ocs.diameter.base import LocalNode
 from ocs.diameter.framing import HEADER_SIZE, ProtocolError, ResultCode
 from ocs.diameter.peer import Peer
-from ocs.node.connection import SLOW_READER_SECONDS, Connection, Handler, NodeMetrics
-from ocs.node.peers import Peers
+from ocs.node.connection import SLOW_READER_SECONDS, Connection
+from ocs.node.contract import Handler, NodeMetrics
+from ocs.node.peers import OTHER, Peers
 
 #: Places for those who have not sent a CER yet, in all and from one address. When they are taken the
 #: oldest gives way: a peer sends its CER at once, whoever is silent has had more time than that.
@@ -33,6 +35,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Where TLS is listened for, and with which certificate."""
+
+    context: ssl.SSLContext
+    listen: tuple[str, ...] = ("127.0.0.1",)
+    port: int = 5868
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What one worker's node needs to know."""
 
@@ -40,6 +51,7 @@ class NodeSettings:
     origin_realm: str
     listen: tuple[str, ...] = ("127.0.0.1",)
     port: int = 3868
+    tls: TlsSettings | None = None
     served_realms: frozenset[str] = frozenset()
     origin_state_id: int = 0
     product: str = "Online Charging Server"
@@ -59,7 +71,9 @@ class Node:
         peers: Peers[Connection],
         handler: Handler,
         metrics: NodeMetrics,
+        state_seen: Callable[[str, int], None] = lambda origin_host, origin_state_id: None,
     ) -> None:
+        """`state_seen` hears every Origin-State-Id a client says of itself, with its Origin-Host."""
         self.settings = settings
         self.local = LocalNode(
             settings.origin_host,
@@ -69,9 +83,11 @@ class Node:
         )
         self.handler = handler
         self.metrics = metrics
+        self.state_seen = state_seen
         self._peers = peers
         self._realms = {each.lower() for each in (settings.origin_realm, *settings.served_realms)}
         self._servers: list[asyncio.Server] = []
+        self._tls_servers: list[asyncio.Server] = []
         self._connections: set[Connection] = set()
         self._strangers: dict[Connection, None] = {}  # in the order they came
         self._admissions: set[asyncio.Task[None]] = set()
@@ -84,28 +100,44 @@ class Node:
         self._is_stopping = False
 
     async def start(self) -> None:
-        """Open the listeners; port 0 takes a free one, which `port` tells."""
+        """Open the listeners; port 0 takes a free one, which `port` and `tls_port` tell."""
+        settings, tls = self.settings, self.settings.tls
+        await self._listen(self._servers, settings.listen, settings.port)
+        if tls is not None:
+            await self._listen(self._tls_servers, tls.listen, tls.port, tls.context)
+
+    async def _listen(
+        self,
+        servers: list[asyncio.Server],
+        addresses: Sequence[str],
+        port: int,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
-        for address in self.settings.listen:
-            server = await loop.create_server(
-                lambda: Connection(self), address, self.settings.port, backlog=512
+        for each in addresses:
+            servers.append(
+                await loop.create_server(lambda: Connection(self, context), each, port, backlog=512)
             )
-            self._servers.append(server)
 
     @property
     def port(self) -> int:
-        """The port of the first listener."""
-        return int(self._servers[0].sockets[0].getsockname()[1])
+        """The port of the first listener without TLS, 0 where there is none."""
+        return port_of(self._servers)
+
+    @property
+    def tls_port(self) -> int:
+        """The port of the first listener with TLS, 0 where there is none."""
+        return port_of(self._tls_servers)
 
     @property
     def is_listening(self) -> bool:
         """Whether new connections are accepted."""
-        return bool(self._servers) and not self._is_stopping
+        return bool(self._servers or self._tls_servers) and not self._is_stopping
 
     async def stop(self) -> None:
         """Stop accepting, answer what is in work, say goodbye (DPR), wait for the answers."""
         self._is_stopping = True
-        for server in self._servers:
+        for server in (*self._servers, *self._tls_servers):
             server.close()
         connections = list(self._connections)
         seconds = self.settings.drain_seconds
@@ -121,7 +153,7 @@ class Node:
 
     # --- what connections call ---------------------------------------------------------------------
 
-    def make_peer(self, address: str) -> Peer:
+    def make_peer(self, address: str, count: Callable[[str, str], None]) -> Peer:
         """The machine of a new connection."""
         return Peer(
             self.local,
@@ -129,6 +161,7 @@ class Node:
             asyncio.get_running_loop().time(),
             watchdog_seconds=self.settings.watchdog_seconds,
             jitter=lambda: random.uniform(-2.0, 2.0),  # noqa: S311  # RFC 3539 jitter
+            count=count,
         )
 
     def accept(self, connection: Connection) -> bool:
@@ -141,7 +174,7 @@ class Node:
             own = len(here) >= STRANGERS_PER_ADDRESS
             oldest = here[0] if own else next(iter(self._strangers))
             del self._strangers[oldest]
-            oldest.give_way()
+            oldest.give_up("no place")
         self._connections.add(connection)
         self._strangers[connection] = None
         return True
@@ -164,14 +197,24 @@ class Node:
         if connection.is_open:
             self._peers.closed(connection.origin_host, connection)
             if self._peers.current(connection.origin_host) is None:
-                self.metrics.peer_state(connection.label, "closed")
+                self._tell_state(connection, "closed")
 
-    def arrived(self, connection: Connection) -> None:
+    def _tell_state(self, connection: Connection, state: str) -> None:
+        """Of configured peers: one state for all the others would be the last one's."""
+        if connection.label != OTHER:
+            self.metrics.peer_state(connection.label, state)
+
+    def arrived(self, connection: Connection, origin_state_id: int | None) -> None:
         """A CER was read: admit, refuse, or let the older connection go first."""
         host = connection.origin_host
         if host.lower() == self.settings.origin_host.lower():
             self.stranger_closed(connection, "our own identity")
             connection.refuse(ResultCode.UNKNOWN_PEER, "our own identity")
+            return
+        if connection.names is not None and host.lower() not in connection.names:
+            reason = "the certificate names another host"
+            self.stranger_closed(connection, f"{reason} than {host}")
+            connection.refuse(ResultCode.UNKNOWN_PEER, reason)
             return
         if not self._peers.admits(host, connection.origin_realm, connection.address):
             self._peers.log_refusal(host, connection.origin_realm, connection.address)
@@ -179,6 +222,9 @@ class Node:
             return
         self._strangers.pop(connection, None)
         connection.label = self._peers.label(host)
+        connection.mandate = self._peers.mandate(host)
+        if origin_state_id:
+            self.state_seen(host, origin_state_id)
         waiting = self._latest.get(host.lower())
         self._latest[host.lower()] = connection
         if waiting is not None:
@@ -201,7 +247,7 @@ class Node:
     def _admit(self, connection: Connection) -> None:
         self._latest.pop(connection.origin_host.lower(), None)
         self._peers.opened(connection.origin_host, connection)
-        self.metrics.peer_state(connection.label, "open")
+        self._tell_state(connection, "open")
         log.info("peer connected", peer=connection.origin_host, address=connection.address)
         connection.admit()
 
@@ -219,6 +265,20 @@ class Node:
                 )
         elif realm is not None and realm.lower() not in self._realms:
             raise ProtocolError(ResultCode.REALM_NOT_SERVED, "this realm is not served here")
+
+    def check_origin(self, connection: Connection, origin_host: str, origin_realm: str) -> None:
+        """Whether this peer may bring requests of this client; ProtocolError 5004."""
+        mandate = connection.mandate
+        if mandate.covers(origin_host, origin_realm):
+            return
+        self._peers.log_foreign(
+            connection.origin_host, origin_host, origin_realm, connection.address
+        )
+        if mandate.kind == "client":
+            failed, reason = text(264, origin_host), "a client speaks for itself only"
+        else:
+            failed, reason = text(296, origin_realm), "this relay does not speak for this realm"
+        raise ProtocolError(ResultCode.INVALID_AVP_VALUE, reason, failed)
 
     def first_error(self, message: bytes, found: ProtocolError) -> ProtocolError:
         """Of what is wrong with a request, what is to be reported: a request for somebody else is
@@ -248,7 +308,7 @@ class Node:
         seconds: float,
     ) -> bytes | None:
         """Send a request to a client and await its answer; None without a path or in time."""
-        connection = self._peers.route(peer, origin_host)
+        connection = self._peers.route(peer, origin_host, origin_realm)
         if connection is None:
             return None
         try:
@@ -258,6 +318,11 @@ class Node:
             if task is not None and task.cancelling():
                 raise
             return None
+
+
+def port_of(servers: Sequence[asyncio.Server]) -> int:
+    """The port of the first of them."""
+    return int(servers[0].sockets[0].getsockname()[1]) if servers else 0
 
 
 def destination(message: bytes) -> tuple[list[str], str | None, str | None]:

@@ -10,6 +10,7 @@ from ocs.diameter import base
 from ocs.diameter.avp import octets, text, u32
 from ocs.diameter.base import CapabilitiesExchange, LocalNode
 from ocs.diameter.client_messages import decode_cca
+from ocs.diameter.commands import Input
 from ocs.diameter.framing import (
     CER,
     DPR,
@@ -36,10 +37,10 @@ from ocs.diameter.peer import (
     Arrived,
     Down,
     Event,
-    Input,
     Peer,
     Request,
     State,
+    StateSeen,
 )
 from tests.support.messages import cut_out, plain_ccr, with_length
 
@@ -84,6 +85,7 @@ def peer_in(state: State) -> Peer:
         peer.stop(START)
     elif state is State.LEAVING:
         peer.receive(MESSAGES[Input.DPR], START)
+        peer.part(START)
     peer.data_to_send()
     assert peer.state is state
     return peer
@@ -140,19 +142,19 @@ LEGAL = {
     (State.WAIT_ADMISSION, Input.ANSWER): Expected(State.WAIT_ADMISSION),
     (State.OPEN, Input.CER): Expected(State.OPEN, (CER,)),
     (State.OPEN, Input.DWR): Expected(State.OPEN, (DWR,)),
-    (State.OPEN, Input.DPR): Expected(State.LEAVING, (DPR,)),
+    (State.OPEN, Input.DPR): Expected(State.LEAVING),  # its DPA has its own tests
     (State.OPEN, Input.BASE_ANSWER): Expected(State.OPEN),
     (State.OPEN, Input.REQUEST): Expected(State.OPEN, (), (Request,)),
     (State.OPEN, Input.ANSWER): Expected(State.OPEN, (), (Answer,)),
     (State.PROBED, Input.CER): Expected(State.PROBED, (CER,)),
     (State.PROBED, Input.DWR): Expected(State.PROBED, (DWR,)),
-    (State.PROBED, Input.DPR): Expected(State.LEAVING, (DPR,)),
+    (State.PROBED, Input.DPR): Expected(State.LEAVING),
     (State.PROBED, Input.BASE_ANSWER): CLOSES,  # it lives, and the newer connection takes its place
     (State.PROBED, Input.REQUEST): Expected(State.PROBED, (), (Request,)),
     (State.PROBED, Input.ANSWER): Expected(State.PROBED, (), (Answer,)),
     (State.CLOSING, Input.CER): Expected(State.CLOSING),
     (State.CLOSING, Input.DWR): Expected(State.CLOSING, (DWR,)),
-    (State.CLOSING, Input.DPR): Expected(State.LEAVING, (DPR,)),
+    (State.CLOSING, Input.DPR): Expected(State.LEAVING),
     (State.CLOSING, Input.BASE_ANSWER): Expected(State.CLOSING),  # a DWA; the DPA has its own test
     (State.CLOSING, Input.REQUEST): Expected(State.CLOSING, (), (Request,)),
     (State.CLOSING, Input.ANSWER): Expected(State.CLOSING, (), (Answer,)),
@@ -412,9 +414,19 @@ def test_a_stream_without_boundaries_is_closed(state: State, length: int) -> Non
     """Below 20, no multiple of 4, too long (RFC 6733, 3): nobody knows where the next one begins."""
     peer = peer_in(state)
     events = peer.receive(b"\1" + length.to_bytes(3, "big") + bytes(16), START)
-    assert len(reasons(events)) == 1
+    (down,) = events
+    assert isinstance(down, Down)
+    assert down.is_fatal  # to be closed hard (RFC 6733, 2.1)
     assert peer.state is State.CLOSED
     assert peer.data_to_send() == b""
+
+
+@pytest.mark.parametrize("state", [State.WAIT_CER, State.WAIT_ADMISSION])
+def test_a_message_in_the_wrong_place_is_an_orderly_end(state: State) -> None:
+    """Its end is known."""
+    (down,) = peer_in(state).receive(MESSAGES[Input.REQUEST], START)
+    assert isinstance(down, Down)
+    assert not down.is_fatal
 
 
 def test_what_was_whole_before_the_garbage_is_still_served() -> None:
@@ -576,12 +588,96 @@ def test_an_end_that_does_not_come_is_made(state: State) -> None:
     assert reasons(peer.timer(START + 5)) == [EXPIRED[state]]
 
 
-def test_the_peer_that_says_goodbye_is_answered_and_closes_itself() -> None:
-    """DPA 2001; the connection is left to the peer."""
-    peer = peer_in(State.OPEN)
+@pytest.mark.parametrize("state", [State.OPEN, State.PROBED, State.CLOSING])
+def test_the_peer_that_says_goodbye_is_answered_and_closes_itself(state: State) -> None:
+    """DPA 2001 once nothing is owed any more, one only; the connection is left to the peer, for 5 s from
+    then on."""
+    peer = peer_in(state)
     assert peer.receive(MESSAGES[Input.DPR], START) == []
-    assert result(only(peer)) == 2001
+    assert peer.data_to_send() == b""  # what it asked before is in work
+    peer.part(START + 3)
+    answer = only(peer)
+    assert (parse_header(answer).command, result(answer)) == (DPR, 2001)
     assert peer.state is State.LEAVING
+    peer.part(START + 4)
+    assert peer.data_to_send() == b""
+    assert peer.next_deadline == START + 3 + DISCONNECT_SECONDS
+
+
+def test_a_goodbye_is_answered_in_time_whatever_is_in_work() -> None:
+    """A request that hangs holds the DPA up for 5 s; then the peer has 5 s to close."""
+    peer = peer_in(State.OPEN)
+    peer.receive(MESSAGES[Input.DPR], START)
+    assert peer.timer(START + 4.9) == []
+    assert peer.data_to_send() == b""
+    assert peer.timer(START + 5) == []
+    assert parse_header(only(peer)).command == DPR
+    assert peer.timer(START + 9.9) == []
+    assert reasons(peer.timer(START + 10)) == [EXPIRED[State.LEAVING]]
+
+
+@pytest.mark.parametrize("state", [each for each in State if each is not State.LEAVING])
+def test_without_a_goodbye_nobody_parts(state: State) -> None:
+    """A DPA that nobody asked for would be an error to the peer."""
+    peer = peer_in(state)
+    peer.part(START)
+    assert (peer.state, peer.data_to_send()) == (state, b"")
+
+
+# --- Origin-State-Id ----------------------------------------------------------------------------------
+
+OTHER_LIFE = LocalNode(CLIENT.origin_host, CLIENT.origin_realm, origin_state_id=1_790_000_001)
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.PROBED, State.CLOSING, State.LEAVING])
+def test_a_watchdog_tells_the_state_of_its_sender(state: State) -> None:
+    """RFC 6733, 8.16: a higher value means that the sender lost its sessions."""
+    events = peer_in(state).receive(base.dwr(OTHER_LIFE, 1, 2), START)
+    assert events == [StateSeen(1_790_000_001)]
+
+
+def test_capabilities_tell_the_state_of_their_sender() -> None:
+    """With the first CER it is the node's to judge, since it may not admit the peer."""
+    peer = new_peer()
+    (arrived,) = peer.receive(base.cer(OTHER_LIFE, 1, 2), START)
+    assert isinstance(arrived, Arrived)
+    assert arrived.cer.origin_state_id == 1_790_000_001
+    peer.admit(START)
+    assert peer.receive(base.cer(OTHER_LIFE, 3, 4), START) == [StateSeen(1_790_000_001)]
+
+
+@pytest.mark.parametrize("more", [b"", u32(278, 0)])
+def test_no_state_says_nothing(more: bytes) -> None:
+    """RFC 6733, 8.16: neither an absent value nor 0."""
+    assert peer_in(State.OPEN).receive(with_length(MESSAGES[Input.DWR] + more), START) == []
+
+
+def test_a_state_of_the_wrong_size_is_answered_and_not_taken_up() -> None:
+    """5014, and no event."""
+    peer = peer_in(State.OPEN)
+    assert peer.receive(with_length(MESSAGES[Input.DWR] + octets(278, bytes(8))), START) == []
+    assert result(only(peer)) == 5014
+
+
+# --- counting -----------------------------------------------------------------------------------------
+
+
+def test_every_message_is_counted() -> None:
+    """Read and written, by the name of the command; what is not spoken here is "other"."""
+    counted: list[tuple[str, str]] = []
+    peer = Peer(LOCAL, [ADDRESS], START, count=lambda *each: counted.append(each))
+    peer.receive(MESSAGES[Input.CER], START)
+    peer.admit(START)
+    peer.receive(MESSAGES[Input.REQUEST] + RAA, START)
+    peer.receive(with_length(pack_header(20, FLAG_R, 999, 4, 1, 2)), START)
+    peer.timer(peer.next_deadline)
+    peer.receive(WATCHDOG_ANSWER + MESSAGES[Input.DWR] + MESSAGES[Input.DPR], START)
+    peer.part(START)
+    assert counted == [
+        ("in", "CER"), ("out", "CEA"), ("in", "CCR"), ("in", "RAA"), ("in", "other"),
+        ("out", "other"), ("out", "DWR"), ("in", "DWA"), ("in", "DWR"), ("out", "DWA"),
+        ("in", "DPR"), ("out", "DPA"),
+    ]  # fmt: skip
 
 
 # --- two machines on one wire -------------------------------------------------------------------------
@@ -606,6 +702,8 @@ def carry(one: Peer, other: Peer, now: float) -> list[str]:
             return ends
         ends += reasons(other.receive(data, now))
         ends += reasons(one.receive(back, now))
+        one.part(now)
+        other.part(now)
     raise AssertionError("they talk without end")
 
 
@@ -649,7 +747,7 @@ PIECES = st.one_of(
 STEPS = st.one_of(
     st.tuples(st.just("receive"), PIECES),
     st.tuples(st.just("wait"), st.floats(0, 60)),
-    st.tuples(st.sampled_from(["admit", "refuse", "probe", "stop"]), st.none()),
+    st.tuples(st.sampled_from(["admit", "refuse", "probe", "part", "stop"]), st.none()),
 )
 SCRIPTS = st.builds(
     lambda is_open, steps: (
@@ -682,6 +780,8 @@ def test_any_sequence_ends_in_a_declared_state(script: list[tuple[str, object]])
                 events = peer.refuse(ResultCode.UNKNOWN_PEER, "no")
             case "probe", _:
                 peer.probe(now)
+            case "part", _:
+                peer.part(now)
             case "stop", _:
                 events = peer.stop(now)
         has_arrived = has_arrived or any(isinstance(each, Arrived) for each in events)

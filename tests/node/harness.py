@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -14,7 +15,8 @@ from ocs.diameter.avp import read_number, text, walk
 from ocs.diameter.credit_control import CCA, CCR
 from ocs.diameter.framing import HEADER_SIZE, Framer, Header, pack_header, parse_header
 from ocs.metrics import Metrics
-from ocs.node.connection import Connection, Handler
+from ocs.node.connection import Connection
+from ocs.node.contract import Handler
 from ocs.node.peers import Peers
 from ocs.node.server import Node, NodeSettings
 from tests.support.messages import plain_ccr
@@ -61,6 +63,10 @@ class Running:
         """The value of one series."""
         return self._registry.get_sample_value(name, labels) or 0.0
 
+    def knows(self, name: str, **labels: str) -> bool:
+        """Whether a series is there at all."""
+        return self._registry.get_sample_value(name, labels) is not None
+
     def closed(self, cause: str, peer: str = "other") -> float:
         """How many connections were closed for this."""
         return self.count("ocs_diameter_disconnects_total", peer=peer, cause=cause)
@@ -77,10 +83,11 @@ async def running(
     handler: Handler = grant,
     peers: Peers[Connection] | None = None,
     settings: NodeSettings = SETTINGS,
+    state_seen: Callable[[str, int], None] = lambda host, value: None,
 ) -> AsyncIterator[Running]:
     """A node that admits whom `peers` admits, without it everybody on the loopback."""
     metrics = Metrics()
-    node = Node(settings, peers or Peers([], "loopback"), handler, metrics)
+    node = Node(settings, peers or Peers([], "loopback"), handler, metrics, state_seen)
     await node.start()
     try:
         yield Running(node, metrics)
@@ -94,9 +101,16 @@ class Wire:
     """One TCP connection to the node, closed at the end of its block."""
 
     def __init__(
-        self, running: Running, source: str = "127.0.0.1", receive_buffer: int = 0
+        self,
+        running: Running,
+        source: str = "127.0.0.1",
+        receive_buffer: int = 0,
+        context: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
-        self._port = running.port
+        """With a context by TLS and at its port; another port where one is given."""
+        self._context = context
+        self._port = port or (running.port if context is None else running.node.tls_port)
         self.source_port = 0
         self._source = source
         self._receive_buffer = receive_buffer
@@ -115,7 +129,10 @@ class Wire:
         except OSError:
             connection.close()
             raise
-        self._reader, self._writer = await asyncio.open_connection(sock=connection)
+        name = None if self._context is None else HOST
+        self._reader, self._writer = await asyncio.open_connection(
+            sock=connection, ssl=self._context, server_hostname=name
+        )
         return self
 
     async def __aexit__(
@@ -151,8 +168,8 @@ class Wire:
         try:
             while found := await self.read():
                 data += found
-        except ConnectionError:
-            pass  # a reset is an end, too
+        except OSError:
+            pass  # a reset and an alert of TLS are an end, too
         return data
 
     async def hello(self, host: str = PGW, realm: str = PGW_REALM) -> bytes:
@@ -185,14 +202,14 @@ def node_of(host: str, realm: str = PGW_REALM) -> base.LocalNode:
     return base.LocalNode(host, realm, "Test")
 
 
-def cer(host: str = PGW, realm: str = PGW_REALM) -> bytes:
+def cer(host: str = PGW, realm: str = PGW_REALM, state: int = 0) -> bytes:
     """Capabilities-Exchange-Request."""
-    return base.cer(node_of(host, realm), 1, 1)
+    return base.cer(replace(node_of(host, realm), origin_state_id=state), 1, 1)
 
 
-def dwr(number: int = 7) -> bytes:
+def dwr(number: int = 7, state: int = 0) -> bytes:
     """Device-Watchdog-Request."""
-    return base.dwr(node_of(PGW), number, number)
+    return base.dwr(replace(node_of(PGW), origin_state_id=state), number, number)
 
 
 def dwa(request: bytes) -> bytes:

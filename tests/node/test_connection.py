@@ -186,6 +186,23 @@ async def test_what_stays_in_work_does_not_hold_the_closing_up(
         held.release.set()
 
 
+async def test_a_stream_without_boundaries_is_reset() -> None:
+    """RFC 6733, 2.1: closed hard, so that nobody sends the rest of it; what was whole is answered."""
+    async with running() as node, peer(node) as wire:
+        wire.send(plain_ccr(), bytes(8))
+        assert result_code(await wire.receive()) == 2001
+        with pytest.raises(ConnectionResetError):
+            await wire.read()
+
+
+async def test_other_ends_are_orderly() -> None:
+    """A message that is not expected has an end: FIN and no reset."""
+    async with running() as node, Wire(node) as wire:
+        wire.send(dwr())
+        assert await wire.read() == b""
+        assert node.closed("protocol error") == 1
+
+
 # --- requests and answers -----------------------------------------------------------------------------
 
 
@@ -443,6 +460,61 @@ async def test_dpr_is_answered_and_the_peer_closes(lines: list[EventDict]) -> No
         assert (lines[-1]["event"], lines[-1]["reason"]) == ("connection closed", "the peer left")
 
 
+async def test_a_goodbye_waits_for_the_answers_that_are_owed() -> None:
+    """RFC 6733, 5.4: who gets the DPA closes, and an answer behind it would be lost."""
+    held = Held()
+    async with running(held) as node, peer(node) as wire, peer(node, OTHER) as other:
+        wire.send(plain_ccr(request_number=1), plain_ccr(request_number=2), dpr(), dwr())
+        assert [(await held.next()).request_number for _ in "12"] == [1, 2]
+        assert header_of(await wire.receive()).command == DWR
+        await turns(other)
+        held.release.set()
+        commands = [header_of(await wire.receive()).command for _ in "123"]
+        assert commands == [CCR_COMMAND, CCR_COMMAND, DPR]
+
+
+async def test_a_goodbye_is_answered_although_a_request_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After 5 s."""
+    monkeypatch.setattr(machine, "DISCONNECT_SECONDS", 0.02)
+    held = Held()
+    async with running(held) as node, peer(node) as wire:
+        wire.send(plain_ccr(), dpr())
+        answer = await wire.receive()
+        assert (header_of(answer).command, result_code(answer)) == (DPR, 2001)
+        held.release.set()
+
+
+async def test_every_message_is_counted() -> None:
+    """By command and configured peer; the CER comes before its sender is known."""
+    peers = Peers[Connection]([PeerConfig(PGW, (), PGW_REALM)])
+    async with running(peers=peers) as node, peer(node) as wire:
+        wire.send(dwr())
+        await wire.receive()
+        asked = ask(node)
+        wire.send(answer_to(await wire.receive()))
+        await asked
+        assert await wire.ask(plain_ccr(service_context_id="")) == 2001
+        assert await wire.ask(cut_out(plain_ccr(), octets(263, PLAIN.session_id))) == 5005
+        wire.send(dpr())
+        await wire.receive()
+        found = {
+            (direction, command): node.count(
+                "ocs_diameter_messages_total", direction=direction, command=command, peer=PGW
+            )
+            for direction, commands in (
+                ("in", ("DWR", "CCR", "RAA", "DPR")),
+                ("out", ("CEA", "DWA", "CCA", "RAR", "DPA")),
+            )
+            for command in commands
+        }
+        assert found.pop(("in", "CCR")) == found.pop(("out", "CCA")) == 2
+        assert set(found.values()) == {1}
+        labels = {"direction": "in", "command": "CER", "peer": "other"}
+        assert node.count("ocs_diameter_messages_total", **labels) == 1
+
+
 async def test_an_idle_peer_is_asked_and_closed_when_it_is_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -461,13 +533,12 @@ async def test_an_idle_peer_is_asked_and_closed_when_it_is_silent(
 
 async def test_a_lost_connection_is_counted_and_logged(lines: list[EventDict]) -> None:
     """A peer that crashes says nothing: the line and the counter still tell."""
-    async with running() as node:
+    async with running(peers=Peers([PeerConfig(PGW, (), PGW_REALM)])) as node:
         async with peer(node):
-            pass
-        await node.reaches(
-            "ocs_diameter_disconnects_total", 1, peer="other", cause="connection lost"
-        )
-        await node.reaches("ocs_diameter_peer_state", 1, peer="other", state="closed")
+            assert node.count("ocs_diameter_peer_state", peer=PGW, state="open") == 1
+        await node.reaches("ocs_diameter_disconnects_total", 1, peer=PGW, cause="connection lost")
+        await node.reaches("ocs_diameter_peer_state", 1, peer=PGW, state="closed")
+        assert node.count("ocs_diameter_peer_state", peer=PGW, state="open") == 0
         assert (lines[-1]["peer"], lines[-1]["reason"]) == (PGW, "connection lost")
 
 

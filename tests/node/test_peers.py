@@ -14,9 +14,13 @@ PGW, REALM = "pgw1.example.net", "example.net"
 
 
 def entry(
-    identity: str = PGW, *addresses: str, realm: str = REALM, kind: Kind = "client"
+    identity: str = PGW,
+    *addresses: str,
+    realm: str = REALM,
+    kind: Kind = "client",
+    realms: tuple[str, ...] = (),
 ) -> PeerConfig:
-    return PeerConfig(identity, addresses, realm, kind)
+    return PeerConfig(identity, addresses, realm, kind, realms)
 
 
 class Clock:
@@ -219,22 +223,124 @@ def test_labels_are_those_of_the_configuration() -> None:
 def test_without_a_path_there_is_no_route() -> None:
     """Neither an unknown name, nor another client's connection, nor an unlisted one will do."""
     peers = Peers[str]([entry(), entry("dra.example", kind="relay")], "loopback")
-    assert peers.route("", "") is None
+    assert peers.route("", "", "") is None
     peers.opened("pgw2.example.net", "client")
     peers.opened("unlisted.example", "unlisted")
-    assert peers.route(PGW, PGW) is None
+    assert peers.route(PGW, PGW, REALM) is None
 
 
 def test_a_route_prefers_the_last_ccrs_peer_then_its_own_then_a_relay() -> None:
     """RAR and ASR go where the session's last CCR came from as long as that is there."""
     peers = Peers[str]([entry(), entry("Dra1.example", kind="relay"), entry("d2", kind="relay")])
     peers.opened("D2", "second relay")
-    assert peers.route("dra1.example", PGW) == "second relay"
+    assert peers.route("dra1.example", PGW, REALM) == "second relay"
     peers.opened("PGW1.example.net", "own")
-    assert peers.route("dra1.example", PGW) == "own"
+    assert peers.route("dra1.example", PGW, REALM) == "own"
     peers.opened("dra1.EXAMPLE", "first relay")
-    assert peers.route("DRA1.example", PGW) == "first relay"
-    assert peers.route("gone.example", "gone.example") == "second relay"  # the oldest
+    assert peers.route("DRA1.example", PGW, REALM) == "first relay"
+    assert peers.route("gone.example", "gone.example", REALM) == "second relay"  # the oldest
+
+
+def test_a_relay_that_does_not_speak_for_a_realm_gets_none_of_its_requests() -> None:
+    """An operator's session is nothing to another operator's relay."""
+    peers = Peers[str](
+        [
+            entry("d1", kind="relay"),
+            entry("d2", kind="relay", realms=("Roaming.example",)),
+            entry("d3", kind="relay", realms=("*",)),
+        ]
+    )
+    peers.opened("d1", "home")
+    peers.opened("d2", "roaming")
+    assert peers.route("gone", "gone", "third.example") is None
+    assert peers.route("gone", "gone", "ROAMING.example") == "roaming"
+    peers.opened("d3", "hub")
+    assert peers.route("gone", "gone", "third.example") == "hub"
+
+
+# --- whose requests -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("listed", "host", "realm"),
+    [
+        # A client: nobody else, of its own realm or of another.
+        (entry(), "pgw2.example.net", REALM),
+        (entry(), "pgw1.example.net.evil", REALM),
+        (entry(), "", REALM),
+        (entry(), "*", "*"),
+        # Realms are a relay's.
+        (entry(realms=("example.org",)), "smf.example.org", "example.org"),
+        # A relay without realms: not those of another one.
+        (entry(kind="relay"), "smf.example.org", "example.org"),
+        (entry(kind="relay"), PGW, "sub.example.net"),
+        (entry(kind="relay"), PGW, ""),
+        # With realms: only these, its own not among them.
+        (entry(kind="relay", realms=("a.example", "b.example")), PGW, REALM),
+        (entry(kind="relay", realms=("a.example", "b.example")), "x.c.example", "c.example"),
+    ],
+)
+def test_requests_of_others_are_not_covered(listed: PeerConfig, host: str, realm: str) -> None:
+    """A peer may bring requests of its own host or, for a relay, of the realms configured for it."""
+    assert not Peers[str]([listed], "loopback").mandate(PGW).covers(host, realm)
+
+
+@pytest.mark.parametrize(
+    ("listed", "host", "realm"),
+    [
+        (entry(), "PGW1.example.NET", REALM),
+        (entry(), PGW, "elsewhere.example"),  # whose realm it names is no matter
+        (entry(kind="relay"), "smf.any.example", "EXAMPLE.net"),
+        (entry(kind="relay", realms=("a.example", "B.example")), "x", "b.EXAMPLE"),
+        (entry(kind="relay", realms=("*",)), "x", "any.example"),
+    ],
+)
+def test_requests_that_are_covered(listed: PeerConfig, host: str, realm: str) -> None:
+    """In any case of the letters (RFC 6733, 4.3.1)."""
+    assert Peers[str]([listed]).mandate(PGW.upper()).covers(host, realm)
+
+
+def test_an_unlisted_peer_is_a_relay_for_everybody() -> None:
+    """It is on the loopback, where things are tried out."""
+    mandate = Peers[str]([entry()], "loopback").mandate("seagull.example")
+    assert mandate.kind == "relay"
+    assert mandate.covers("any.host", "any.realm")
+
+
+@pytest.mark.parametrize(
+    ("listed", "covered"),
+    [
+        (entry(PGW, "192.0.2.1"), "smf.example.org"),  # a client that is a relay in truth
+        (entry(PGW, "192.0.2.1", kind="relay"), PGW),
+        (entry(PGW, "192.0.2.1", kind="relay", realms=("a.example",)), "smf.a.example"),
+    ],
+)
+def test_the_lines_let_a_foreign_request_in(
+    tmp_path: Path, lines: list[EventDict], listed: PeerConfig, covered: str
+) -> None:
+    """One line a minute for each address; with its lines this realm is covered too."""
+    clock = Clock()
+    peers = Peers[str]([listed], clock=clock)
+    for now in (0.0, 59.9, 60.0):
+        clock.now = now
+        peers.log_foreign(PGW, "smf.example.org", "example.org", "192.0.2.1")
+    line, _ = lines
+    assert (line["event"], line["log_level"]) == (
+        "request refused: its origin is not this peer's", "warning",
+    )  # fmt: skip
+    assert (line["peer"], line["origin_host"]) == (PGW, "smf.example.org")
+    admitted = admitted_by(line["to_admit"], tmp_path)
+    assert admitted.admits(PGW, REALM, "192.0.2.1")
+    assert admitted.mandate(PGW).covers("smf.example.org", "example.org")
+    before = (listed.realms or (listed.realm,)) if listed.kind == "relay" else ()
+    for realm in before:
+        assert admitted.mandate(PGW).covers(covered, realm)
+
+
+def test_an_unlisted_peer_has_no_foreign_requests(lines: list[EventDict]) -> None:
+    """There is no entry that the lines could change."""
+    Peers[str]([], "loopback").log_foreign("seagull.example", "h", "r", "127.0.0.1")
+    assert lines == []
 
 
 def test_a_newer_connection_of_an_identity_stays() -> None:

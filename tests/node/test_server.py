@@ -109,10 +109,12 @@ async def test_admission_is_by_identity_realm_and_address(
 
 
 async def test_loopback_admits_the_unknown() -> None:
-    """allow_unknown_peers = "loopback"; the metric's label stays "other"."""
+    """allow_unknown_peers = "loopback"; they have no state of their own in the metrics, since one series
+    for several of them would be the last one's."""
     async with running(peers=Peers([], "loopback")) as node, peer(node) as wire:
         assert await wire.is_served()
-        assert node.count("ocs_diameter_peer_state", peer="other", state="open") == 1
+        for state in ("open", "closed"):
+            assert not node.knows("ocs_diameter_peer_state", peer="other", state=state)
 
 
 async def test_no_common_application_is_5010() -> None:
@@ -139,7 +141,7 @@ async def test_silent_connections_do_not_lock_a_peer_out() -> None:
             wire = Wire(node, f"127.0.0.{number % 3 + 2}")
             silent.append(await stack.enter_async_context(wire))
         async with peer(node, OTHER, source="127.0.0.2") as late:
-            assert await late.is_served()
+            assert await late.ask(plain_ccr(origin_host=OTHER)) == 2001
             assert await early.is_served()
         assert await silent[0].rest() == b""
 
@@ -223,7 +225,8 @@ async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_newest_wins_when_the_old_connection_answers(lines: list[EventDict]) -> None:
     """The old one is asked (DWR); with its DWA it is closed and the newest is in, without a wait."""
-    async with running() as node, peer(node) as old, Wire(node) as new:
+    peers = listed(PeerConfig(PGW, (), PGW_REALM))
+    async with running(peers=peers) as node, peer(node) as old, Wire(node) as new:
         new.send(cer(PGW.upper()))
         asked = await old.receive()
         assert header_of(asked).command == DWR
@@ -232,8 +235,8 @@ async def test_the_newest_wins_when_the_old_connection_answers(lines: list[Event
         assert await old.rest() == b""
         assert result_code(await new.receive()) == 2001
         assert await new.is_served()
-        assert node.closed("replaced by a newer connection") == 1
-        assert node.count("ocs_diameter_peer_state", peer="other", state="open") == 1
+        assert node.closed("replaced by a newer connection", PGW) == 1
+        assert node.count("ocs_diameter_peer_state", peer=PGW, state="open") == 1
         assert [line["event"] for line in lines] == [
             "peer connected", "connection closed", "peer connected",
         ]  # fmt: skip
@@ -413,6 +416,154 @@ def test_destination_reads_what_is_there() -> None:
     message = plain_ccr(route("a", "b") + text(293, "second"), destination_host="first")
     assert server.destination(message) == (["a", "b"], "first", REALM)
     assert server.destination(plain_ccr()[:20]) == ([], None, None)
+
+
+# --- whose requests -----------------------------------------------------------------------------------
+
+DRA, DRA_REALM = "dra1.core.example", "core.example"
+RELAY = PeerConfig(DRA, (), DRA_REALM, "relay", (PGW_REALM, "Roaming.example"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "origin", "failed"),
+    [
+        (PeerConfig(PGW, (), PGW_REALM), (OTHER, PGW_REALM), text(264, OTHER)),
+        (PeerConfig(PGW, (), PGW_REALM), ("smf.x.example", "x.example"), text(264, "smf.x.example")),
+        (replace(RELAY, identity=PGW, realm=PGW_REALM, realms=()), ("a", "b.c"), text(296, "b.c")),
+        (replace(RELAY, identity=PGW, realm=PGW_REALM, realms=("b",)), (PGW, PGW_REALM),
+         text(296, PGW_REALM)),
+    ],
+)  # fmt: skip
+async def test_a_request_of_somebody_else_is_refused(
+    entry: PeerConfig, origin: tuple[str, str], failed: bytes, lines: list[EventDict]
+) -> None:
+    """5004 with the AVP that is not the peer's to say, counted and logged; nobody charges it, and its
+    Origin-State-Id is nobody's. The peer's own requests go on."""
+    handled, states = Held(), list[tuple[str, int]]()
+    handled.release.set()
+    host, realm = origin
+    own = (PGW, "b" if entry.realms else PGW_REALM)
+    with_states = running(handled, listed(entry), state_seen=lambda *each: states.append(each))
+    async with with_states as node, peer(node) as wire:
+        wire.send(plain_ccr(origin_host=host, origin_realm=realm, origin_state_id=9))
+        answer = await wire.receive()
+        assert result_code(answer) == 5004
+        assert octets(279, failed) in answer
+        assert header_of(answer).flags & FLAG_E == 0
+        assert handled.started.empty()
+        assert states == []
+        assert await wire.ask(plain_ccr(origin_host=own[0], origin_realm=own[1])) == 2001
+        name = "ocs_diameter_decode_errors_total"
+        assert node.count(name, peer=PGW, reason="5004") == 1
+        refused = [each for each in lines if each["event"].startswith("request refused")]
+        assert [(each["peer"], each["origin_host"]) for each in refused] == [(PGW, host)]
+
+
+async def test_a_destination_elsewhere_is_told_before_the_origin_is_looked_at() -> None:
+    """A request that is not for us is not ours to judge."""
+    async with running(peers=listed(PeerConfig(PGW, (), PGW_REALM))) as node, peer(node) as wire:
+        asked = plain_ccr(origin_host=OTHER, destination_realm="elsewhere.example")
+        assert await wire.ask(asked) == 3003
+
+
+async def test_a_relay_brings_the_requests_of_its_realms() -> None:
+    """Several clients of several realms behind one connection, each answered on it; Session-Id and
+    Proxy-Info come back as they came (RFC 6733, 6.2), a Route-Record does not."""
+    proxy = octets(284, text(280, DRA) + octets(33, b"42"))
+    heard: list[tuple[str, str]] = []
+
+    async def handler(ccr: CCR, adjacent: str) -> CCA:
+        heard.append((ccr.origin_host, adjacent))
+        return CCA(2001)
+
+    clients = [(PGW, PGW_REALM), (OTHER, "EXAMPLE.net"), ("smf.roaming.example", "roaming.example")]
+    async with running(handler, listed(RELAY)) as node, peer(node, DRA, DRA_REALM) as wire:
+        for number, (host, realm) in enumerate(clients):
+            session_id = f"{host};{number}".encode()
+            wire.send(
+                plain_ccr(
+                    route(host) + proxy,
+                    session_id=session_id, hop_by_hop=number, origin_host=host, origin_realm=realm,
+                )
+            )  # fmt: skip
+            message = await wire.receive()
+            answer = decode_cca(message)
+            assert (answer.result_code, answer.session_id) == (2001, session_id)
+            assert answer.header.hop_by_hop == number
+            assert proxy in message
+            assert route(host) not in message
+    assert heard == [(host, DRA) for host, _ in clients]
+
+
+# --- Origin-State-Id ----------------------------------------------------------------------------------
+
+
+async def test_the_state_of_a_client_is_heard_wherever_it_says_it() -> None:
+    """RFC 6733, 8.16: in CER, DWR and CCR; 0 and nothing say nothing."""
+    states: list[tuple[str, int]] = []
+    async with running(state_seen=lambda *each: states.append(each)) as node, Wire(node) as wire:
+        wire.send(cer(state=5))
+        await wire.receive()
+        wire.send(dwr(state=6))
+        await wire.receive()
+        assert await wire.ask(plain_ccr(origin_state_id=7)) == 2001
+        assert states == [(PGW, 5), (PGW, 6), (PGW, 7)]
+        wire.send(dwr())
+        await wire.receive()
+        assert await wire.ask(plain_ccr(origin_state_id=0)) == 2001
+        assert await wire.ask(plain_ccr()) == 2001
+    assert len(states) == 3
+
+
+async def test_the_state_of_a_relay_is_its_own() -> None:
+    """What a relay says of itself is nothing to the clients behind it; a CCR speaks for its origin."""
+    states: list[tuple[str, int]] = []
+    with_states = running(peers=listed(RELAY), state_seen=lambda *each: states.append(each))
+    async with with_states as node, Wire(node) as wire:
+        wire.send(cer(DRA, DRA_REALM, state=99))
+        await wire.receive()
+        assert await wire.ask(plain_ccr(origin_state_id=3)) == 2001
+        assert await wire.ask(plain_ccr(origin_host=OTHER, origin_state_id=4)) == 2001
+    assert states == [(DRA, 99), (PGW, 3), (OTHER, 4)]
+
+
+async def test_the_state_of_a_refused_peer_is_not_heard() -> None:
+    """Whoever is not admitted says nothing about anybody's sessions."""
+    states: list[tuple[str, int]] = []
+    with_states = running(peers=listed(RELAY), state_seen=lambda *each: states.append(each))
+    async with with_states as node, Wire(node) as wire:
+        wire.send(cer(state=99))
+        assert result_code(await wire.receive()) == 3010
+    assert states == []
+
+
+# --- requests of our own ------------------------------------------------------------------------------
+
+
+async def test_a_session_is_reached_where_its_last_request_came_from() -> None:
+    """Two clients behind one relay, one of them also behind another: each request goes by the relay that
+    the session came by last, and by the other one when that is gone."""
+    peers = listed(RELAY, replace(RELAY, identity="dra2.core.example"))
+    async with running(peers=peers) as node, AsyncExitStack() as stack:
+        one = await stack.enter_async_context(peer(node, DRA, DRA_REALM))
+
+        async def reaches(wire: Wire, host: str, last: str) -> bool:
+            asked = asyncio.create_task(node.node.request(host, PGW_REALM, last, request, 60))
+            message = await wire.receive()
+            wire.send(answer_to(message, host))
+            return await asked == answer_to(message, host)
+
+        async with peer(node, "dra2.core.example", DRA_REALM) as two:
+            assert await reaches(one, PGW, DRA)
+            assert await reaches(one, OTHER, DRA)
+            assert await reaches(two, PGW, "dra2.core.example")
+            assert await reaches(one, OTHER, DRA)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while peers.current("dra2.core.example") is not None:  # noqa: ASYNC110  # sets no event
+                await asyncio.sleep(0)
+        assert await reaches(one, PGW, "dra2.core.example")
+        elsewhere = ("pgw1.third.example", "third.example", "gone.example")
+        assert await node.node.request(*elsewhere, request, 60) is None
 
 
 async def test_ids_are_unique_and_apart_from_those_of_base_messages() -> None:
