@@ -75,9 +75,15 @@ class DiameterClient:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._end_waiting()
         if self._writer is not None:
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
+
+    def _end_waiting(self) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the connection is closed"))
 
     def next_id(self) -> int:
         """A number for both ids of a request."""
@@ -115,9 +121,7 @@ class DiameterClient:
                     self._message(message)
         except OSError:
             pass  # told to whoever waits, below
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionError("the server closed the connection"))
+        self._end_waiting()
         if self._writer is not None:
             self._writer.close()
 

@@ -12,18 +12,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
-from ocs import inbox as inboxes
 from ocs.abmf import keys
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records, as_row
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
+from ocs.app import close_lost
 from ocs.books import OpenSession
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.demo.client import DiameterClient, Pushed
@@ -42,6 +42,7 @@ from ocs.node.restarts import Restarts
 from ocs.node.server import Node, NodeSettings
 from ocs.ocf import OCF
 from ocs.rating.catalogue import Catalogue, load
+from ocs.reauth import Reauthoriser
 from tests.charging import worked
 from tests.charging.worked import IMSI, MSISDN, POLICY
 
@@ -182,7 +183,6 @@ class Rig:
 
     def __post_init__(self) -> None:
         self._stack = AsyncExitStack()
-        self._told: set[asyncio.Task[None]] = set()
         self.received: list[bytes] = []
         self.metrics = Metrics("KZT", 2, [each.identity for each in self.peers])
         self._registry = CollectorRegistry()
@@ -197,6 +197,7 @@ class Rig:
         )
         self.records = Records(self.redis, PARTITIONS)
         self.subscribers = Subscribers(self.redis, self.ledger, PARTITIONS)
+        self.reauthorise = Reauthoriser(self.redis, self.records)
         self.ocf = OCF(
             ledger=self.ledger,
             subscribers=self.subscribers,
@@ -205,17 +206,18 @@ class Rig:
             metrics=self.metrics,
             owner=f"w{self.index}",
             clock=self.clock,
-            reauthorise=self._reauthorise,
+            reauthorise=self.reauthorise,
         )
         peers: Peers[Connection] = Peers(self.peers, clock=time.monotonic)
-        self.restarts = Restarts(self.ledger.restarted, self._close_sessions)
+        lost = partial(close_lost, self.records, self.ledger, self.metrics, self.reauthorise)
+        self.restarts = Restarts(self.ledger.restarted, lost)
         self.node = Node(
             self.settings, peers, self.around(self.ocf.handle), self.metrics, self.restarts.note
         )
         who = LocalIdentity(self.settings.origin_host, self.settings.origin_realm)
         self.inbox = Inbox(
             self.redis, f"w{self.index}", who, self.node.request, self.records, self.ledger,
-            self.metrics,
+            self.metrics, self.reauthorise,
         )  # fmt: skip
         self.desk = Desk(
             client=self.redis,
@@ -231,7 +233,7 @@ class Rig:
         await library().load(self.redis)
         await self.node.start()
         self._stack.push_async_callback(self._stop)
-        for work in (self.inbox.run(), self.restarts.run()):
+        for work in (self.inbox.run(), self.reauthorise.run(), self.restarts.run()):
             self._stack.push_async_callback(end, asyncio.create_task(work))
         return self
 
@@ -239,7 +241,6 @@ class Rig:
         await self._stack.aclose()
 
     async def _stop(self) -> None:
-        await asyncio.gather(*self._told)
         # Whoever is still connected says nothing more.
         settings = replace(self.node.settings, drain_seconds=0.01, disconnect_seconds=0.01)
         self.node.settings = settings
@@ -252,24 +253,6 @@ class Rig:
             self.redis, self.policy, self.peers, settings, index=self.index + 1, clock=self.clock
         )
         return await self._stack.enter_async_context(other)
-
-    async def _close_sessions(self, host: str, below: int) -> int:
-        closed = 0
-        async for batch in self.records.sessions_of_host(host, below):
-            for each in batch:
-                closed += (await self.ledger.expire(each, "client restarted")).closed
-        return closed
-
-    def _reauthorise(self, session_ids: Sequence[bytes]) -> None:
-        task = asyncio.create_task(self._tell(session_ids))
-        self._told.add(task)
-        task.add_done_callback(self._told.discard)
-
-    async def _tell(self, session_ids: Sequence[bytes]) -> None:
-        for each in session_ids:
-            session = await self.records.session(each)
-            if session is not None:
-                await inboxes.tell(self.redis, session, inboxes.RAR)
 
     # --- clients --------------------------------------------------------------------------------
 
@@ -343,7 +326,7 @@ class Rig:
     async def sweep(self) -> int:
         """One round of the sweeper by this rig's clock; how many sessions it closed."""
         before = len(await self.sessions())
-        sweeper = Sweeper(self._due, self.ledger, self.metrics)
+        sweeper = Sweeper(self._due, self.ledger, self.metrics, self.reauthorise)
         while await sweeper.sweep():
             pass
         return before - len(await self.sessions())
@@ -362,10 +345,12 @@ class Rig:
         )
 
     async def has_sessions(self, *session_ids: bytes) -> None:
-        """Return when exactly these sessions are open; each look is a round trip."""
+        """Return when exactly these sessions are open; between two looks everybody else has a turn."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while {each.session_id for each in await self.sessions()} != {*session_ids}:
-                pass
+            is_so = False
+            while not is_so:
+                is_so = {each.session_id for each in await self.sessions()} == {*session_ids}
+                await asyncio.sleep(0)
 
     async def reaches(self, name: str, value: float, **labels: str) -> None:
         """Return when a counter has this value; each look is one turn of the loop."""
