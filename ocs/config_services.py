@@ -41,6 +41,7 @@ Grant = Annotated[StrictInt, Field(ge=1, lt=2**31)]
 Validity = Annotated[StrictInt, Field(ge=30, le=86400)]
 Percent = Annotated[StrictInt, Field(ge=0, le=90)]
 Idle = Annotated[StrictInt, Field(ge=NOT_SENT, le=86400)]
+Grace = Annotated[StrictInt, Field(ge=0, le=86400)]
 Triggers = tuple[Annotated[StrictInt, Field(ge=0, le=255)], ...]
 FinalAction = Literal["terminate", "redirect", "restrict"]
 RedirectType = Literal["ipv4", "ipv6", "url", "sip"]
@@ -69,6 +70,7 @@ class Group(Section):
     filter_ids: tuple[str, ...] | None = None
     restricted_validity_seconds: Validity | None = None
     when_still_empty: StillEmpty | None = None
+    final_grace_seconds: Grace | None = None
     tariff_time_change: StrictBool | None = None
 
 
@@ -95,6 +97,7 @@ class Service(Section):
     filter_ids: tuple[str, ...] = ()
     restricted_validity_seconds: Validity = 600
     when_still_empty: StillEmpty = "refuse"
+    final_grace_seconds: Grace = 30
     tariff_time_change: StrictBool = False
     failure_handling: Literal["terminate", "continue", "retry_and_terminate"] = (
         "retry_and_terminate"

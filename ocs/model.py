@@ -222,9 +222,10 @@ class ChargePlan:
     owner: str  # this worker's inbox
     scope: str = "realm"  # whose sessions the peer may touch: its "host"'s, or of the "realm"
     state_id: int = 0  # Origin-State-Id of the client, 0 where it says none
-    at: UtcMillis = UtcMillis(
-        0
-    )  # rating time, by which an absurd report is told; 0: the store's own
+    #: Rating time, by which an absurd report is told; 0: the store's own.
+    at: UtcMillis = UtcMillis(0)
+    #: By charge, how long a client may be silent with its last units; 0: it is not watched.
+    final_seconds: tuple[int, ...] = ()
 
 
 class ChargeStatus(StrEnum):

@@ -83,7 +83,7 @@ class OCF:
         service = self._policy.service_for(ccr.service_context_id)
         if service is None:
             return unknown_service_context(ccr)
-        if self._is_free(ccr, service):
+        if self._opened_free(ccr, service):
             return self._free_answer(ccr, service)
         refused = refused_money(ccr, self._catalogue.currency)
         if refused is not None:
@@ -95,6 +95,8 @@ class OCF:
                 return await self._initial(ccr, service, peer)
             return await self._running(ccr, service, peer)
         except LedgerError as error:
+            if self._names_free(ccr, service):
+                return self._free_answer(ccr, service)
             # 3004 promises only that a repeat is safe, which the key of the charge guarantees.
             if isinstance(error, OutcomeUnknown):
                 self._metrics.store_unknown("charge")
@@ -102,15 +104,19 @@ class OCF:
 
     # --- numbers free of control: no subscriber, no ledger -------------------------------------------
 
-    def _is_free(self, ccr: CCR, service: ServicePolicy) -> bool:
+    def _opened_free(self, ccr: CCR, service: ServicePolicy) -> bool:
+        """A first request is free by whom it calls, a later one where the session is: a paid call does
+        not become free by what a later request says."""
+        if ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST):
+            return self._names_free(ccr, service)
+        return self._free.get(ccr.session_id) is not None
+
+    def _names_free(self, ccr: CCR, service: ServicePolicy) -> bool:
         # Data calls nobody, whatever else its request says.
         is_call = service.unit is not UnitKind.OCTETS
         if not is_call or (ccr.request_type, ccr.requested_action) == REFUND:
             return False
-        if is_free(ccr, self._catalogue.numbering, self._catalogue.is_free):
-            return True
-        is_first = ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST)
-        return not is_first and self._free.get(ccr.session_id) is not None
+        return is_free(ccr, self._catalogue.numbering, self._catalogue.is_free)
 
     def _free_answer(self, ccr: CCR, service: ServicePolicy) -> CCA:
         if ccr.request_type == EVENT_REQUEST:
@@ -189,6 +195,8 @@ class OCF:
         now = self._clock()
         context, subscriber = None, None
         record = await self._subscribers.session(ccr.session_id)
+        if record is None and self._names_free(ccr, service):
+            return self._free_answer(ccr, service)  # opened by another worker
         if record is not None:
             context = decode_context(record.context)
             subscriber = await self._subscribers.get(record.partition, record.account_id)

@@ -56,6 +56,7 @@ def service_policy(service: Service) -> ServicePolicy:
         final_unit=final_unit(service),
         restricted_validity_seconds=service.restricted_validity_seconds,
         is_restricted_again=service.when_still_empty == "restrict",
+        final_grace_seconds=service.final_grace_seconds,
         low_balance_micros=parse_amount(service.low_balance, 6) if service.low_balance else None,
         tells_balance=service.remaining_balance,
         tells_cost=service.cost_information,

@@ -51,6 +51,13 @@ def loaded(folder: Path, text: str) -> tuple[Service, ...]:
         ('redirect_type = "mail"', "redirect_type"),
         ("restricted_validity_seconds = 29", "restricted_validity_seconds"),
         ('when_still_empty = "wait"', "when_still_empty"),
+        ("final_grace_seconds = -1", "final_grace_seconds"),
+        ("final_grace_seconds = 86401", "final_grace_seconds"),
+        ("final_grace_seconds = true", "final_grace_seconds"),
+        (
+            "groups = [{ rating_groups = [1], final_grace_seconds = -1 }]",
+            "groups.0.final_grace_seconds",
+        ),
         ("tariff_time_change = 0", "tariff_time_change"),
         ('direct_debiting_failure_handling = "terminate"', "direct_debiting_failure_handling"),
         ("session_failover = 1", "session_failover"),
@@ -100,6 +107,13 @@ def test_ends_of_money(tmp_path: Path) -> None:
     for filters in ('filter_ids = ["portal"]', 'filter_rules = ["permit out ip from any to any"]'):
         (found,) = loaded(tmp_path, SERVICE + 'final_action = "restrict"\n' + filters)
         assert found.final_action == "restrict"
+
+
+@pytest.mark.parametrize(("line", "seconds"), [("", 30), ("0", 0), ("86400", 86400)])
+def test_grace(tmp_path: Path, line: str, seconds: int) -> None:
+    """Half a minute where nothing is said; none for ever; a day at the most."""
+    text = SERVICE + (line and f"final_grace_seconds = {line}")
+    assert [each.final_grace_seconds for each in loaded(tmp_path, text)] == [seconds]
 
 
 def test_groups(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The sweeper with a real store: due sessions are closed once, whoever comes first; nothing ends it."""
+"""The sweeper with a real store: due sessions are closed once, whoever comes first, and clients that
+ignored a final unit are told once; nothing ends it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,17 +9,20 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from ocs import expiry
 from ocs.abmf import keys
+from ocs.abmf.encoding import raw
 from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.books import OpenSession, Posting
 from ocs.expiry import BATCH, Sweeper
+from ocs.inbox import ASR, Message, read_message, tell
 from ocs.metrics import Metrics
-from ocs.model import Micros, Subscriber
+from ocs.model import ChargeStatus, Leg, Micros, OutcomeStatus, Subscriber, UnitKind
 from tests.support.plans import call, plan, subscriber
 
 PARTITIONS = 4
@@ -44,6 +48,42 @@ class Stage:
         """A call with 60 s reserved: 11.00."""
         started = plan(self.payer, "I", 0, call(None, 60), session=name.encode())
         await self.ledger(now).charge(started)
+
+    async def end_of_money(self, name: str, now: int) -> None:
+        """A call that is granted the 545 s that the account's 100.00 carry, and told to end."""
+        asked = call(None, 1800, unit=UnitKind.SECONDS)
+        made = plan(self.payer, "I", 0, asked, session=name.encode(), final=(30,), supervision=3000)
+        (result,) = (await self.ledger(now).charge(made)).results
+        assert (result.granted, result.is_final) == (545, True)
+
+    async def short_call(self, name: bytes, now: int) -> None:
+        """A call of a price that allows 60 s at the most: told to end with them, whatever money is left.
+        Its units are not seconds, so its grace of 30 s begins at once."""
+        asked = call(None, 60, legs=(Leg(0, 60, 1, 3),))
+        await self.ledger(now).charge(plan(self.payer, "I", 0, asked, session=name, final=(30,)))
+
+    async def now(self) -> int:
+        """The store's own time, which the sweeper judges by."""
+        seconds, _ = await self.redis.time()
+        return int(seconds) * 1000
+
+    def cutter(
+        self, overdue: Callable[[int], Awaitable[Sequence[OpenSession]]] | None = None
+    ) -> Sweeper:
+        """A worker's sweeper that tells the owners of overdue sessions."""
+        return Sweeper(
+            self.records.due,
+            self.ledger(0),
+            self.metrics,
+            overdue=overdue or self.records.overdue,
+            abort=lambda each: tell(self.redis, each, ASR),
+        )
+
+    async def told(self) -> list[tuple[str, bytes]]:
+        """What the inbox of the sessions' owner holds."""
+        rows = await self.redis.lrange(keys.inbox("w0"), 0, -1)
+        found = [read_message(raw(row)) for row in rows]
+        return [(each.kind, each.session_id) for each in found if isinstance(each, Message)]
 
     def sweeper(
         self, due: Callable[[int], Awaitable[Sequence[OpenSession]]] | None = None
@@ -162,6 +202,107 @@ async def test_full_batches_follow_at_once(stage: Stage, monkeypatch: pytest.Mon
     await stage.open("d", FUTURE)
     await stage.open("e", FUTURE)
     assert not await stage.sweeper(lambda _: stage.records.open_sessions()).sweep()
+
+
+# --- final units that are ignored -------------------------------------------------------------------
+
+
+async def test_not_overdue(stage: Stage) -> None:
+    """While the last units and their grace run, the client is left alone, whoever lists it."""
+    await stage.end_of_money("a", await stage.now())
+    assert not await stage.cutter().sweep()
+    assert not await stage.cutter(lambda _: stage.records.open_sessions()).sweep()
+    (session,) = await stage.records.open_sessions()
+    assert not session.is_cut and await stage.told() == []
+
+
+async def test_heard_of_between_reading_and_cutting(stage: Stage) -> None:
+    """A client that reports just in time goes on, and is told nothing."""
+    await stage.end_of_money("a", await stage.now() - 600_000)
+    (overdue,) = await stage.records.overdue(1)
+    report = plan(stage.payer, "U", 1, call(10, None), session=b"a")
+    await stage.ledger(0).charge(report)
+
+    async def early(limit: int) -> Sequence[OpenSession]:
+        return [overdue]
+
+    await stage.cutter(early).sweep()
+    (session,) = await stage.records.open_sessions()
+    assert not session.is_cut and await stage.told() == []
+
+
+async def test_overdue_is_told_once(stage: Stage) -> None:
+    """By one of two sweepers, in the first round: an ASR to the owner, and the next request is refused.
+    The session is open until then, and keeps what it holds."""
+    # 545 s and 30 s of grace have passed; Tcc, 3000 s, has not.
+    await stage.end_of_money("a", await stage.now() - 600_000)
+    held = await stage.reserved()
+    await asyncio.gather(stage.cutter().sweep(), stage.cutter().sweep())
+    await stage.cutter().sweep()
+    assert await stage.told() == [(ASR, b"a")]
+    (session,) = await stage.records.open_sessions()
+    assert session.is_cut and await stage.reserved() == held == 99_920_000
+    assert await stage.records.overdue(1) == []
+    for name in ("ocs_sessions_expired_total", "ocs_sessions_active"):
+        assert stage.gauge(name) == 0
+    refused = await stage.ledger(0).charge(plan(stage.payer, "U", 1, call(9, 60), session=b"a"))
+    assert refused.status is OutcomeStatus.REFUSED
+    assert [each.status for each in refused.results] == [ChargeStatus.DENIED]
+
+
+async def test_nobody_reads_the_message(stage: Stage) -> None:
+    """A client that cannot be told is closed by supervision, like any that is silent."""
+    await stage.end_of_money("a", await stage.now() - 3_001_000)
+    (overdue,) = await stage.records.overdue(1)
+    await stage.ledger(0).expire(overdue, "overdue")
+    await stage.cutter().sweep()
+    assert await stage.reserved() == 0 and await stage.told() == []
+    assert stage.gauge("ocs_sessions_expired_total") == 1
+
+
+async def test_an_inbox_that_cannot_be_reached(stage: Stage) -> None:
+    """It keeps nobody else from being told, nor the mark from the session."""
+    past = await stage.now() - 60_000
+    await stage.short_call(b"a", past)
+    await stage.short_call(b"b", past)
+    told: list[bytes] = []
+
+    async def abort(session: OpenSession) -> None:
+        if session.session_id == b"a":
+            raise RedisConnectionError("away")
+        told.append(session.session_id)
+
+    sweeper = Sweeper(
+        stage.records.due,
+        stage.ledger(0),
+        stage.metrics,
+        overdue=stage.records.overdue,
+        abort=abort,
+    )
+    with structlog.testing.capture_logs() as logged:
+        await sweeper.sweep()
+    assert told == [b"b"]
+    assert [each["event"] for each in logged if each["log_level"] == "warning"] == [
+        "session not cut"
+    ]
+    assert [each.is_cut for each in await stage.records.open_sessions()] == [True, True]
+
+
+async def test_full_batches_of_overdue_follow_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a batch: said so, until all are told."""
+    monkeypatch.setattr(expiry, "BATCH", 2)
+    past = await stage.now() - 60_000
+    for name in (b"a", b"b", b"c"):
+        await stage.short_call(name, past)
+    sweeper = stage.cutter()
+    assert await sweeper.sweep()
+    assert not await sweeper.sweep()
+    assert sorted(await stage.told()) == [(ASR, b"a"), (ASR, b"b"), (ASR, b"c")]
+
+
+# --- the rounds -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -915,6 +915,16 @@ async def test_worker_that_did_not_open_a_free_call(worker: Worker) -> None:
     assert codes(await worker.ask(last)) == (5002, [])
 
 
+async def test_a_paid_call_does_not_become_free(worker: Worker) -> None:
+    """Whatever number a later request names, the session is paid as it began."""
+    each = await worker.subscriber(30)
+    await worker.ask(voice(INITIAL, 0, mscc(None, None, seconds(60), 1000)))
+    update = voice(UPDATE, 1, mscc(None, seconds(60), seconds(60), 1000))
+    await worker.ask(replace(update, called="112"))
+    await worker.ask(voice(TERMINATION, 2, mscc(None, seconds(60), NONE, 1000)))
+    assert await worker.money(each) == (600, 0)  # 120 s at 12.00 a minute
+
+
 async def test_session_of_a_free_call_that_calls_somebody_else(worker: Worker) -> None:
     """A new first request is judged by whom it calls, not by what its name was used for."""
     await worker.ask(replace(voice(INITIAL, 0, mscc(None, None, ANY, 1000)), called="112"))

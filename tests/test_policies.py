@@ -26,6 +26,7 @@ def test_default_policy() -> None:
     assert (found.holding_seconds, found.consumption_seconds, found.trigger) == (None, None, None)
     assert (found.final_unit, found.restricted_validity_seconds) == (FinalUnit(), 600)
     assert not found.is_restricted_again and not found.tells_balance
+    assert found.final_grace_seconds == 30
     assert (found.low_balance_micros, found.tells_cost) == (None, True)
     assert not found.tells_tariff_change and found.groups == ()
 
@@ -42,6 +43,7 @@ def test_every_choice() -> None:
         sends_trigger=True,
         restricted_validity_seconds=60,
         when_still_empty="restrict",
+        final_grace_seconds=45,
         low_balance="10.50",
         remaining_balance=True,
         cost_information=False,
@@ -51,6 +53,7 @@ def test_every_choice() -> None:
     assert (found.failure_handling, found.direct_debiting_failure_handling) == (1, 1)
     assert (found.session_failover, found.holding_seconds, found.consumption_seconds) == (0, 0, 7)
     assert (found.trigger, found.restricted_validity_seconds) == ((), 60)
+    assert found.final_grace_seconds == 45
     assert (found.low_balance_micros, found.tells_cost) == (10_500_000, False)
     assert found.tells_tariff_change
 
@@ -70,9 +73,16 @@ def test_end_of_the_money() -> None:
 
 def test_rating_groups() -> None:
     """What a group leaves out is the service's."""
-    own = Group(rating_groups=(20, 21), grant_default=1 << 20, trigger=(2,), sends_trigger=True)
+    own = Group(
+        rating_groups=(20, 21),
+        grant_default=1 << 20,
+        trigger=(2,),
+        sends_trigger=True,
+        final_grace_seconds=0,
+    )
     found = policy(groups=(own,), holding_seconds=30)
     special = found.of_group(21)
     assert (special.grant_default, special.trigger) == (1 << 20, (2,))
     assert (special.holding_seconds, special.validity_seconds) == (30, 3600)
+    assert (special.final_grace_seconds, found.final_grace_seconds) == (0, 30)
     assert special.groups == () and found.of_group(10) is found

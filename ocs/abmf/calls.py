@@ -34,20 +34,21 @@ BARE = frozenset(
 
 def plan_arguments(plan: ChargePlan, now: int) -> list[Argument]:
     """ARGV of charge.lua and event.lua."""
+    final = plan.final_seconds or (0,) * len(plan.charges)
     found: list[Argument] = [
         now, plan.type.value, plan.number, plan.content, plan.version, plan.context,
         plan.reply, int(plan.is_refused_whole), plan.supervision_seconds * 1000,
         plan.session_id, plan.account_id, plan.actor, plan.realm, plan.peer, plan.owner,
         plan.scope, plan.state_id, plan.at, len(plan.charges),
     ]  # fmt: skip
-    for charge in plan.charges:
+    for charge, seconds in zip(plan.charges, final, strict=True):
         used = -1 if charge.used is None else charge.used
         requested = -1 if charge.requested is None else charge.requested
         invariant(used < UNITS_LIMIT and requested < UNITS_LIMIT, "units stay below 2^53")
         found += (
             charge.key, used, requested, charge.refusal.value, charge.unit.value,
             charge.rounding.mode.value, charge.rounding.quantum, charge.denominator,
-            len(charge.legs),
+            seconds * 1000, len(charge.legs),
         )  # fmt: skip
         for leg in charge.legs:
             found += (leg.start, leg.end, leg.step, leg.price, leg.entry_micros)
@@ -105,8 +106,9 @@ def read_refund(reply: list[object]) -> RefundOutcome:
 
 def read_expired(reply: list[object]) -> ExpireOutcome:
     """What expire said."""
-    if word(reply[0]) != "expired":
-        return ExpireOutcome(False)
+    status = word(reply[0])
+    if status != "expired":
+        return ExpireOutcome(False, is_marked=status == "marked")
     return ExpireOutcome(True, read_names(reply[2]), int(raw(reply[1])))
 
 

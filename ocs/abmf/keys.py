@@ -57,6 +57,11 @@ def due(partition: int) -> bytes:
     return b"%b:due" % tag(partition)
 
 
+def overdue(partition: int) -> bytes:
+    """Sorted set of Session-Ids by when, their last units used, they must have asked again."""
+    return b"%b:overdue" % tag(partition)
+
+
 def ledger(partition: int) -> bytes:
     """Stream of entries."""
     return b"%b:ledger" % tag(partition)

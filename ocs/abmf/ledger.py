@@ -50,6 +50,7 @@ class ExpireOutcome:
     closed: bool
     waiting: tuple[bytes, ...] = ()
     released: int = 0  # micros
+    is_marked: bool = False  # it stays open; its next request will be refused
 
 
 class Ledger(Protocol):
@@ -71,7 +72,8 @@ class Ledger(Protocol):
         """Release everything the session holds and close it, leaving a tombstone of 24 h.
 
         With reason "supervision" it is closed only if its deadline has passed by the store's clock.
-        With "cut" it is not closed: its next request will be refused.
+        With "cut" it is not closed: its next request will be refused. With "overdue" the same, if by the
+        store's clock its client has ignored a final unit for too long: told once, to one caller.
         """
 
     async def restarted(self, host: str, state_id: int) -> bool:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 FOLDER = Path(__file__).parent / "lua"
 #: In this order: each uses only what stands before it.
-SHARED = ("common", "money", "session", "plan", "answer", "write")
+SHARED = ("common", "money", "session", "clamp", "plan", "overdue", "answer", "write")
 FUNCTIONS = ("charge", "event", "refund", "post", "expire", "put", "origin")
 #: Calls that only release or keep nothing are let in when the memory is full.
 ALLOW_OOM = frozenset({"expire"})

@@ -1,7 +1,7 @@
 """Plain reads for people and sweepers: entries of an account, open and due sessions."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from redis.asyncio import Redis
 
@@ -59,7 +59,7 @@ class Records:
 
     async def open_sessions(self) -> list[OpenSession]:
         """Every open session of every partition."""
-        return await self._by_deadline("+inf", -1)
+        return await self._by_moment(keys.due, "+inf", -1)
 
     async def sessions_of_host(self, host: str, below: int) -> AsyncIterator[list[OpenSession]]:
         """A client's open sessions whose first request carried an Origin-State-Id below this one, in
@@ -79,15 +79,24 @@ class Records:
 
     async def due(self, limit: int) -> list[OpenSession]:
         """Sessions whose deadline has passed by the store's clock, at most `limit`."""
+        return await self._past(keys.due, limit)
+
+    async def overdue(self, limit: int) -> list[OpenSession]:
+        """Sessions that were given their last units and should have asked again, at most `limit`."""
+        return await self._past(keys.overdue, limit)
+
+    async def _past(self, index: Callable[[int], bytes], limit: int) -> list[OpenSession]:
         with reading():
             seconds, micros = await self._client.time()
-            found = await self._by_deadline(str(seconds * 1000 + micros // 1000), limit)
+            found = await self._by_moment(index, str(seconds * 1000 + micros // 1000), limit)
         return found[:limit]
 
-    async def _by_deadline(self, until: str, limit: int) -> list[OpenSession]:
+    async def _by_moment(
+        self, index: Callable[[int], bytes], until: str, limit: int
+    ) -> list[OpenSession]:
         async with self._client.pipeline(transaction=False) as pipeline:
             for partition in range(self._partitions):
-                pipeline.zrangebyscore(keys.due(partition), "-inf", until, start=0, num=limit)
+                pipeline.zrangebyscore(index(partition), "-inf", until, start=0, num=limit)
             names = await pipeline.execute()
         found: list[OpenSession] = []
         for partition, members in enumerate(names):

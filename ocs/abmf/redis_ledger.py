@@ -64,6 +64,11 @@ UNOPENED = (
     OutcomeStatus.MISMATCH,
 )
 
+#: The route of a session closed for this leads to the one that was there first.
+ELSEWHERE = "another account's session"
+#: Reasons to expire that leave the session open.
+MARKS = ("cut", "overdue")
+
 #: Pipelines under way at once. While a store stands still, calls gather here instead of opening
 #: one connection after the other.
 FLUSHES_AT_MOST = 16
@@ -108,11 +113,8 @@ class RedisLedger:
         command = self._charge_command(plan, name)
         if plan.type is RequestType.INITIAL:
             return await self._open(plan, command, route)
-        commands = [command]
-        if plan.type is RequestType.TERMINATION:
-            commands.insert(0, ("EXPIRE", route, ROUTE_SECONDS))
-        outcome = read_outcome(as_list((await self._call("charge", *commands))[-1]))
-        if outcome.status is OutcomeStatus.REFUSED:
+        outcome = read_outcome(as_list((await self._call("charge", command))[-1]))
+        if outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.CLOSED):
             self._send(("EXPIRE", route, ROUTE_SECONDS))
         return outcome
 
@@ -127,7 +129,7 @@ class RedisLedger:
         if leads_to is not None and raw(leads_to) != where.encode():
             if outcome.status is OutcomeStatus.CHARGED:
                 for each in await read_sessions(self._client, plan.partition, [plan.session_id]):
-                    await self.expire(each, "another account's session")
+                    await self.expire(each, ELSEWHERE)
             return ChargeOutcome(OutcomeStatus.EXISTS)
         if is_new and (outcome.status in UNOPENED or outcome.is_replayed):
             await self._call("charge", ("DEL", route))  # the fresh plan may be another account's
@@ -160,19 +162,20 @@ class RedisLedger:
         name = keys.digest(session.session_id)
         partition, account = session.partition, session.account_id
         command: Command = (
-            "FCALL", self._library.expire, 6,
+            "FCALL", self._library.expire, 7,
             keys.account(partition, account),
             keys.session(partition, name),
             keys.answers(partition, name),
             keys.open_sessions(partition, account),
             keys.due(partition),
             keys.ledger(partition),
+            keys.overdue(partition),
             self._clock(), reason, session.session_id, account, actor,
         )  # fmt: skip
-        commands = [command]
-        if reason != "cut":
-            commands.insert(0, ("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
-        return read_expired(as_list((await self._call("expire", *commands))[-1]))
+        outcome = read_expired(as_list((await self._call("expire", command))[-1]))
+        if outcome.closed and reason != ELSEWHERE:
+            self._send(("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
+        return outcome
 
     async def refund(self, refund: Refund) -> RefundOutcome:
         found = read_refund_token(refund.token)
@@ -222,7 +225,7 @@ class RedisLedger:
         partition, account = plan.partition, plan.account_id
         is_event = plan.type is RequestType.EVENT
         command: list[Argument] = [
-            "FCALL", self._library.event if is_event else self._library.charge, 7,
+            "FCALL", self._library.event if is_event else self._library.charge, 8,
             keys.account(partition, account),
             keys.subscriber(partition, account),
             keys.session(partition, name),
@@ -230,6 +233,7 @@ class RedisLedger:
             keys.open_sessions(partition, account),
             keys.due(partition),
             keys.ledger(partition),
+            keys.overdue(partition),
         ]  # fmt: skip
         return (*command, *plan_arguments(plan, self._clock()))
 

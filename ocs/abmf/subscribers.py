@@ -8,6 +8,7 @@ Exceptions:
     IdentityTaken      an identity belongs to another subscriber
 """
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -260,9 +261,22 @@ class Subscribers:
         names = [keys.identity(each, self._partitions) for each in subscriber.identities]
         for each in subscriber.identities:
             self._accounts.drop(each)
+        own = f"{subscriber.partition} {subscriber.account_id}".encode()
         for name in names:
-            await self._client.delete(name)
+            await self._release(name, own)
         return True
+
+    async def _release(self, name: bytes, own: bytes) -> None:
+        """Free a name, unless it has a new owner already: a name of the gone may be taken at once."""
+        async with self._client.pipeline() as pipeline:
+            await pipeline.watch(name)
+            where = await pipeline.get(name)
+            if where is None or raw(where) != own:
+                return
+            pipeline.multi()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            pipeline.delete(name)
+            with contextlib.suppress(WatchError):  # somebody took it meanwhile
+                await pipeline.execute()
 
     async def all_subscribers(self) -> AsyncIterator[Subscriber]:
         """Every subscriber that is not terminated."""

@@ -36,6 +36,7 @@ class ServicePolicy:
     final_unit: FinalUnit = ENDS
     restricted_validity_seconds: int = 600  # how long a redirection or restriction may last
     is_restricted_again: bool = False  # still no money then: restricted on, instead of 4012
+    final_grace_seconds: int = 30  # how long a client may ignore that it must end; 0: for ever
     low_balance_micros: int | None = None  # below it Low-Balance-Indication is said; None: never
     tells_balance: bool = False  # Remaining-Balance
     tells_cost: bool = True  # Cost-Information at the end of a session and of a debit
@@ -45,6 +46,16 @@ class ServicePolicy:
     def of_group(self, rating_group: int | None) -> "ServicePolicy":
         """The choices for a rating group: its own, else the service's."""
         return next((own for members, own in self.groups if rating_group in members), self)
+
+    def final_seconds(self, unit: UnitKind, validity_seconds: int) -> int:
+        """How long a client with its last units may be silent; 0 where that is not watched.
+
+        A grant of time is over by itself, and the seconds begin then; anything else is over with its
+        Validity-Time at the latest. Who is redirected or restricted goes on (RFC 8506, 5.6).
+        """
+        if self.final_unit.action != TERMINATE or not self.final_grace_seconds:
+            return 0
+        return self.final_grace_seconds + (0 if unit is UnitKind.SECONDS else validity_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ state of a session lives in the ledger; which outcome follows from which is its 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ocs.charging import quota
 from ocs.charging.answers import failed_avp, is_restricted, pack_terms, service_answers
@@ -128,7 +128,18 @@ def plan(
         scope=scope_of(ccr, peer),
         state_id=ccr.origin_state_id or 0,
         at=at,
+        final_seconds=tuple(final_seconds(asked, planned, policy)),
     )
+
+
+def final_seconds(
+    asked: Iterable[MSCC], planned: Iterable[Terms], policy: ServicePolicy
+) -> Iterator[int]:
+    """For each charge, how long its client may be silent once it is the last that was granted."""
+    for each, terms in zip(asked, planned, strict=True):
+        own = policy.of_group(each.rating_group)
+        for charge in terms.charges:
+            yield own.final_seconds(charge.unit, terms.validity_seconds)
 
 
 def is_refused_whole(

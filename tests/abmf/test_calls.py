@@ -34,14 +34,26 @@ def test_a_plan_is_flat_and_counted() -> None:
     legs = (Leg(0, 60, 1, 5, 7), Leg(60, 120, 6, 8))
     first = call(9, None, "10", legs, UnitKind.SECONDS)
     second = replace(call(None, 2**53 - 1, "20"), legs=())
-    made = plan(subscriber(3), "U", 4, first, second, content="c", scope="realm", state_id=12)
+    made = plan(
+        subscriber(3), "U", 4, first, second, content="c", scope="realm", state_id=12, final=(30, 0)
+    )
     made = replace(made, at=UtcMillis(99))
     assert plan_arguments(made, 77) == [
         77, "U", "4", "c", 1, b"", "600;20", 1, 1_200_000, b"client;1", "3",
         "client.example", "example", "client.example", "w0", "realm", 12, 99, 2,
-        "10", 9, -1, "", "seconds", "half_up", 10_000, 3, 2, 0, 60, 1, 5, 7, 60, 120, 6, 8, 0,
-        "20", -1, 2**53 - 1, "", "events", "half_up", 10_000, 3, 0,
+        "10", 9, -1, "", "seconds", "half_up", 10_000, 3, 30_000, 2, 0, 60, 1, 5, 7, 60, 120, 6, 8, 0,
+        "20", -1, 2**53 - 1, "", "events", "half_up", 10_000, 3, 0, 0,
     ]  # fmt: skip
+
+
+def test_what_is_watched_of_each_charge() -> None:
+    """Nothing, where the plan does not say; a plan that says it for others than its charges is our
+    mistake."""
+    made = plan(subscriber(), "U", 4, call(1, 2, legs=()))
+    assert plan_arguments(made, 0)[-2:] == [0, 0]
+    assert plan_arguments(replace(made, final_seconds=(7,)), 0)[-2:] == [7000, 0]
+    with pytest.raises(ValueError, match="longer"):
+        plan_arguments(replace(made, final_seconds=(7, 8)), 0)
 
 
 def test_a_plan_without_charges() -> None:
@@ -98,10 +110,11 @@ def test_a_reply_that_is_none_of_ours() -> None:
 
 
 def test_a_close() -> None:
-    """Only an expired session is closed."""
+    """Only an expired session is closed; a marked one is told apart from one that is left alone."""
     assert read_expired([b"expired", 5, [b"a"]]) == ExpireOutcome(True, (b"a",), 5)
-    for word in (b"gone", b"marked", b"early"):
+    for word in (b"gone", b"early"):
         assert read_expired([word]) == ExpireOutcome(False)
+    assert read_expired([b"marked"]) == ExpireOutcome(False, is_marked=True)
 
 
 def test_a_refund() -> None:

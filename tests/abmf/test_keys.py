@@ -36,7 +36,7 @@ def test_what_one_call_changes_shares_a_slot() -> None:
     """Account, subscriber, sessions, deadlines, ledger and postings of a partition."""
     made = [
         keys.account(5, "8"), keys.subscriber(5, "8"), keys.session(5, b"n"), keys.answers(5, b"n"),
-        keys.open_sessions(5, "8"), keys.due(5), keys.ledger(5), keys.posting(5, "k"),
+        keys.open_sessions(5, "8"), keys.due(5), keys.overdue(5), keys.ledger(5), keys.posting(5, "k"),
     ]  # fmt: skip
     assert len({key_slot(each) for each in made}) == 1
     assert len(set(made)) == len(made)

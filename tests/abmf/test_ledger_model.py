@@ -28,7 +28,7 @@ from ocs.model import (
 )
 from ocs.store.connect import connect
 from tests.support.memory_ledger import MemoryLedger
-from tests.support.plans import plan, subscriber
+from tests.support.plans import plan, subscriber, watched
 
 SESSIONS = [b"s%d{x}" % number for number in range(8)]
 #: Prices that round awkwardly, with fees, tiers, a maximum and free stretches.
@@ -50,7 +50,12 @@ CLIENTS = [
     ("A.Example", "EXAMPLE"),
     ("a.elsewhere", "elsewhere"),
 ]
+#: Grace of final units; what reaches far is for other sweeps than the next.
+GRACES = st.sampled_from([0, 1, 30, 630])
 units = st.one_of(st.none(), st.integers(0, 80), st.integers(0, 5000))
+
+
+REASONS = ["supervision", "gone", "cut", "overdue", "overdue"]
 
 
 @st.composite
@@ -68,6 +73,9 @@ def charges(draw: st.DrawFn) -> tuple[Charge, ...]:
         used, wanted = draw(units), draw(units)
         unit = UNITS.get(name, UnitKind.EVENTS)
         found.append(Charge(name, used, wanted, rounding, denominator, legs, refusal, unit))
+    if draw(st.integers(0, 4)) == 0:
+        # A direction is a charge of its own: what ends one of them is the end of both.
+        found.append(replace(found[0], key=f"{found[0].key}>", requested=draw(units)))
     return tuple(found)
 
 
@@ -145,6 +153,7 @@ class LedgerMachine(RuleBasedStateMachine):
         supervision=st.sampled_from([60, 1200, 4000]),
         client=st.sampled_from(CLIENTS),
         scope=st.sampled_from(["host", "realm", "realm"]),
+        grace=GRACES,
     )
     def charge(
         self,
@@ -157,6 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
         supervision: int,
         client: tuple[str, str],
         scope: str,
+        grace: int,
     ) -> None:
         """Any request of anybody, in any order, legal or not."""
         version = self.version - (is_stale == 9)
@@ -174,6 +184,7 @@ class LedgerMachine(RuleBasedStateMachine):
             actor=client[0],
             realm=client[1],
             scope=scope,
+            final=tuple(grace * (1 + n) for n in range(len(asked))),
         )
         self.plans.append(made)
         self.both(made)
@@ -190,16 +201,16 @@ class LedgerMachine(RuleBasedStateMachine):
             assert again[4:] == (0, set())
             assert before == self.memory.balance(self.subscriber.account_id)
 
-    @rule(session=st.sampled_from(SESSIONS), reason=st.sampled_from(["supervision", "gone", "cut"]))
+    @rule(session=st.sampled_from(SESSIONS), reason=st.sampled_from(REASONS))
     def expire(self, session: bytes, reason: str) -> None:
-        """The sweeper, a client that is gone, an operator."""
+        """The sweeper, with either of its reasons, a client that is gone, an operator."""
         found = self.runner.run(read_sessions(self.client, self.subscriber.partition, [session]))
         known = self.memory.sessions.get(session)
         assert bool(found) == (known is not None and known.state == "open")
         if found:
             done = self.runner.run(self.redis.expire(found[0], reason))
             mine = self.memory.expire(session, reason)
-            assert (done.closed, done.released) == (mine.closed, mine.released)
+            assert replace(done, waiting=()) == replace(mine, waiting=())
             assert set(done.waiting) == set(mine.waiting)
 
     @rule(
@@ -255,6 +266,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert min(found.available, found.reserved, found.spent, found.written_off) >= 0
         sessions = self.runner.run(read_sessions(self.client, each.partition, SESSIONS))
         assert sum(one.reserved for one in sessions) == found.reserved
+
+    @invariant()
+    def the_overdue_are_indexed(self) -> None:
+        """Exactly the open sessions of the model that must ask again, each with its moment."""
+        found = self.runner.run(watched(self.client, self.subscriber))
+        known = self.memory.sessions.items()
+        expected = {name: one.overdue for name, one in known if one.overdue is not None}
+        assert found == expected
+        assert all(self.memory.sessions[name].state == "open" for name in expected)
 
 
 @pytest.fixture

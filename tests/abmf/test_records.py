@@ -35,8 +35,9 @@ async def payer(redis: Redis) -> Subscriber:
 async def test_a_store_that_is_away_is_said_as_such() -> None:
     """The sweeper waits and tries again."""
     client = connect("unix:///nowhere/s", 1.0)
-    with pytest.raises(LedgerUnavailable):
-        await Records(client, 256).due(10)
+    for read in (Records(client, 256).due, Records(client, 256).overdue):
+        with pytest.raises(LedgerUnavailable):
+            await read(10)
     await client.aclose()
 
 
@@ -67,6 +68,23 @@ async def test_an_open_session_is_found_every_way(redis: Redis, payer: Subscribe
     assert await records.due(10) == []
     await redis.zadd(keys.due(payer.partition), {b"client;1": 1})
     assert await records.due(10) == [session]
+
+
+async def test_the_overdue_by_the_clock_of_the_store(redis: Redis, payer: Subscriber) -> None:
+    """None before its moment, none that has ended, of each partition the longest overdue, and never more
+    than asked for."""
+    records, ledger = Records(redis, 256), RedisLedger(redis, Library.from_package())
+    for name in (b"a", b"b", b"c"):
+        made = plan(payer, "I", 0, call(None, 30), session=name, whole=False)
+        await ledger.charge(made)
+    seconds, _ = await redis.time()
+    index = keys.overdue(payer.partition)
+    await redis.zadd(index, {b"a": (seconds + 60) * 1000, b"ended": 1})
+    assert await records.overdue(10) == []
+    await redis.zadd(index, {b"b": (seconds - 60) * 1000, b"c": (seconds - 61) * 1000})
+    await redis.zrem(index, b"ended")
+    assert [each.session_id for each in await records.overdue(10)] == [b"c", b"b"]
+    assert [each.session_id for each in await records.overdue(1)] == [b"c"]
 
 
 async def test_entries_come_newest_first_by_their_links(redis: Redis, payer: Subscriber) -> None:

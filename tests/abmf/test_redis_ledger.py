@@ -167,7 +167,7 @@ async def test_cut_session_is_refused(ledger: RedisLedger, payer: Subscriber, re
     """A session marked by the operator gets nothing at its next request and is closed."""
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     session = (await Records(redis, PARTITIONS).open_sessions())[0]
-    assert await ledger.expire(session, "cut") == ExpireOutcome(False)
+    assert await ledger.expire(session, "cut") == ExpireOutcome(False, is_marked=True)
     outcome = await ledger.charge(plan(payer, "U", 1, call(30, 60)))
     assert outcome.status is OutcomeStatus.REFUSED
     assert outcome.results[0].status is ChargeStatus.DENIED

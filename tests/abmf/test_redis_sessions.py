@@ -319,7 +319,7 @@ async def test_a_close_that_releases_nothing_names_nobody(
     await ledger.charge(plan(payer, "I", 0, call(None, None), session=b"idle"))
     await ledger.charge(plan(payer, "I", 0, call(None, 1800), session=b"final"))
     idle = await session(redis, b"idle")
-    assert await ledger.expire(idle, "cut") == ExpireOutcome(False)
+    assert await ledger.expire(idle, "cut") == ExpireOutcome(False, is_marked=True)
     assert await ledger.expire(idle, "gone") == ExpireOutcome(True)
 
 

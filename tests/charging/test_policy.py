@@ -1,9 +1,11 @@
-"""Which service a Service-Context-Id names (TS 32.299, 7.1.12)."""
+"""Which service a Service-Context-Id names (TS 32.299, 7.1.12); how long final units may be ignored."""
 
 from dataclasses import replace
 
 import pytest
 
+from ocs.diameter.credit_control import FinalUnit
+from ocs.model import UnitKind
 from tests.charging.worked import DATA, POLICY, VAS, VOICE
 
 
@@ -61,3 +63,26 @@ def test_choices_of_a_rating_group() -> None:
     policy = replace(DATA, groups=((frozenset({1, 2}), own), (frozenset({3}), other)))
     assert policy.of_group(2) is own and policy.of_group(3) is other
     assert policy.of_group(4) is policy and policy.of_group(None) is policy
+
+
+@pytest.mark.parametrize("action", [1, 2], ids=["redirect", "restrict"])
+@pytest.mark.parametrize("unit", [*UnitKind])
+def test_final_units_that_are_not_watched(action: int, unit: UnitKind) -> None:
+    """A client that is redirected or restricted goes on; no grace means never."""
+    stays = replace(DATA, final_unit=FinalUnit(action))
+    assert stays.final_seconds(unit, 600) == 0
+    assert replace(DATA, final_grace_seconds=0).final_seconds(unit, 600) == 0
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [
+        (UnitKind.SECONDS, 20),
+        (UnitKind.OCTETS, 620),
+        (UnitKind.EVENTS, 620),
+        (UnitKind.MONEY, 620),
+    ],
+)
+def test_final_units_that_are_watched(unit: UnitKind, seconds: int) -> None:
+    """Behind a grant of time its grace; behind the Validity-Time of any other (RFC 8506, 5.6.1)."""
+    assert replace(DATA, final_grace_seconds=20).final_seconds(unit, 600) == seconds

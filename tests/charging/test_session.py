@@ -280,6 +280,18 @@ def test_supervision_of_a_rating_group() -> None:
     assert planned(ccr, policy).supervision_seconds == 10_000
 
 
+def test_how_long_a_final_unit_may_be_ignored() -> None:
+    """Said of each charge by the choices of its rating group, with the Validity-Time that is told."""
+    never = replace(DATA, final_grace_seconds=0)
+    patient = replace(DATA, validity_seconds=5000, final_grace_seconds=60)
+    policy = replace(DATA, groups=((frozenset({20}), patient), (frozenset({30}), never)))
+    ccr = data(UPDATE, 1, mscc(10, None, ANY), mscc(20, None, ANY), mscc(30, None, ANY))
+    assert planned(ccr, policy).final_seconds == (DATA.validity_seconds + 30, 5060, 0)
+    call = voice(UPDATE, 1, mscc(1, None, seconds(60)))
+    assert planned(call, VOICE).final_seconds == (30,)
+    assert planned(data(UPDATE, 1), DATA).final_seconds == ()
+
+
 def test_who_may_touch_a_session() -> None:
     """A client its own host's, a relay the realm's; the number of its start says which life it lives."""
     ccr = replace(data(UPDATE, 1), origin_host="DRA.example.net", origin_state_id=7)

@@ -4,6 +4,7 @@ Written from the rules, with fractions instead of integer tricks, and one accoun
 of keys. No product code selects it.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -11,6 +12,7 @@ from math import ceil, floor
 from ocs.abmf.encoding import refund_token
 from ocs.abmf.ledger import ExpireOutcome
 from ocs.books import Balance, Posting, PostOutcome, PostStatus, Refund, RefundOutcome, RefundStatus
+from ocs.charging.charges import base_of
 from ocs.model import (
     AccountId,
     Charge,
@@ -51,7 +53,9 @@ class Service:
     booked: int = 0
     held: int = 0
     lost: int = 0  # of what is booked: paid by nobody
-    last_grant: int | None = None
+    last_grant: int = 0
+    largest_grant: int | None = None
+    newest: int = -1  # highest CC-Request-Number seen
     waits: bool = False
 
 
@@ -65,6 +69,7 @@ class Session:
     realm: str = ""
     deadline: int = 0
     is_cut: bool = False
+    overdue: int | None = None
     first_grant: int | None = None
     refunded: int | None = None
     services: dict[str, Service] = field(default_factory=dict)
@@ -111,14 +116,40 @@ def swapped(charges: tuple[Charge, ...], index: int, charge: Charge) -> tuple[Ch
     return (*charges[:index], charge, *charges[index + 1 :])
 
 
-def believed(charge: Charge, service: Service, first_grant: int | None, now: int) -> int:
+def number_of(plan: ChargePlan) -> int:
+    """CC-Request-Number, without its sub-session."""
+    return int(plan.number.partition(":")[0])
+
+
+def believed(
+    charge: Charge, service: Service, first_grant: int | None, now: int, balance: int
+) -> int:
     """Of what is reported, the units that a client can have used."""
     used = charge.used or 0
     if charge.unit is UnitKind.SECONDS and first_grant is not None:
-        return min(used, max((now - first_grant) // 1000 + 60 - service.used, 0))
-    if charge.unit is UnitKind.OCTETS and service.last_grant is not None:
-        return min(used, 4 * service.last_grant)
-    return used
+        used = min(used, max((now - first_grant) // 1000 + 60 - service.used, 0))
+    if charge.unit is UnitKind.OCTETS and service.largest_grant is not None:
+        used = min(used, 4 * service.largest_grant)
+    money = service.booked + balance + 10**12
+    if not charge.legs or rounded(charge, service.used + used) <= money:
+        return used
+    return max(
+        bisect_right(range(used), money, key=lambda n: rounded(charge, service.used + n)) - 1, 0
+    )
+
+
+def overdue(plan: ChargePlan, results: list[ChargeResult], now: int) -> int | None:
+    """When the first service that was told its end should have asked again."""
+    graces = plan.final_seconds
+    moments = []
+    for charge, grace, result in zip(plan.charges, graces, results, strict=bool(graces)):
+        service = base_of(charge.key)
+        parts = [each.granted for each in results if base_of(each.key) == service]
+        is_told = sum(parts) and (result.is_final or result.status is ChargeStatus.NO_CREDIT)
+        if grace and is_told:
+            lasts = sum(parts) if charge.unit is UnitKind.SECONDS else 0
+            moments.append(now + (lasts + grace) * 1000)
+    return min(moments, default=None)
 
 
 class MemoryLedger:
@@ -168,14 +199,18 @@ class MemoryLedger:
         session = self.sessions.get(session_id)
         if session is None or session.state != "open":
             return ExpireOutcome(False)
-        if reason == "cut":
+        if reason == "overdue":
+            if session.overdue is None or session.overdue > self.now:
+                return ExpireOutcome(False)
+            session.overdue = None
+        if reason in ("cut", "overdue"):
             session.is_cut = True
-            return ExpireOutcome(False)
+            return ExpireOutcome(False, is_marked=True)
         if reason == "supervision" and session.deadline > self.now:
             return ExpireOutcome(False)
         before = self.accounts[session.account].reserved
         self._release(session)
-        session.state = "expired"
+        session.state, session.overdue = "expired", None
         released = before - self.accounts[session.account].reserved
         waiting = self._others(session, waits=released > 0, holds=False)
         return ExpireOutcome(True, waiting, released)
@@ -228,10 +263,10 @@ class MemoryLedger:
                 found.append(name)
         return tuple(found)
 
-    def _release(self, session: Session) -> None:
+    def _release(self, session: Session, keys: set[str] | None = None) -> None:
         account = self.accounts[session.account]
-        for service in session.services.values():
-            if service.held:
+        for key, service in session.services.items():
+            if service.held and (keys is None or key in keys):
                 account.reserved -= service.held
                 account.moves += 1
                 service.held = 0
@@ -330,16 +365,27 @@ class MemoryLedger:
         before, clamped = account.available, 0
         for index, (charge, service) in enumerate(zip(plan.charges, services, strict=True)):
             if charge.used is not None:
-                used = believed(charge, service, session.first_grant, plan.at or self.now)
+                now = max(plan.at or self.now, self.now)
+                balance = account.available + account.reserved
+                used = believed(charge, service, session.first_grant, now, balance)
                 clamped += charge.used - used
                 plan = replace(
                     plan, charges=swapped(plan.charges, index, replace(charge, used=used))
                 )
         # Settle: from the service's own reservation first, then from what is free.
         pairs = list(zip(plan.charges, services, strict=True))
+        if is_open and plan.type is RequestType.TERMINATION:
+            named = {each.key for each in plan.charges}
+            self._release(session, {key for key in session.services if key not in named})
+        late = [
+            plan.type is RequestType.UPDATE and number_of(plan) < service.newest
+            for service in services
+        ]
         free, owed, paid = account.available, [], []
         for charge, service in pairs:
-            service.used += charge.used or 0
+            service.newest = max(service.newest, number_of(plan))
+            if charge.legs:
+                service.used += charge.used or 0
             due = 0
             if charge.used is not None and charge.legs:
                 due = max(rounded(charge, service.used) - service.booked, 0)
@@ -355,11 +401,18 @@ class MemoryLedger:
             service.booked += due
         asked = granted = 0
         may_grant = is_open and plan.type is not RequestType.TERMINATION
-        for charge, service in pairs:
+        for (charge, service), is_late in zip(pairs, late, strict=True):
             status, quantity, hold = ChargeStatus.SETTLED, 0, 0
             if charge.refusal is Refusal.RATING_FAILED:
                 status = ChargeStatus.RATING_FAILED
-            if may_grant and charge.requested is not None:
+            if may_grant and is_late:
+                if service.held:
+                    cost = service.held
+                    if charge.legs:
+                        cost = rounded(charge, service.used + service.last_grant) - service.booked
+                    hold = min(max(cost, 0), free)
+                    free -= hold
+            elif may_grant and charge.requested is not None:
                 asked += 1
                 if session.is_cut:
                     status = ChargeStatus.DENIED
@@ -393,7 +446,7 @@ class MemoryLedger:
                 account.moves += 1
             service.held = holds[index]
             service.lost += lost
-        is_short = self._mark(session, results, final, plan.at or self.now)
+        is_short = self._mark(session, results, final, late, min(plan.at or self.now, self.now))
         ended = OutcomeStatus.CHARGED
         if not is_open:
             closes = session.state == "refused" and plan.type is RequestType.TERMINATION
@@ -406,6 +459,7 @@ class MemoryLedger:
             ended = OutcomeStatus.REFUSED
         if is_open:
             session.deadline = max(session.deadline, self.now + plan.supervision_seconds * 1000)
+            session.overdue = overdue(plan, final, self.now)
             if ended is not OutcomeStatus.CHARGED:
                 self._release(session)
                 session.state = ended.value
@@ -420,16 +474,20 @@ class MemoryLedger:
         session: Session,
         results: list[tuple[Charge, Service, ChargeStatus, int]],
         final: list[ChargeResult],
+        late: list[bool],
         at: int,
     ) -> bool:
         """Who waits for money from now on; whether anybody does who did not before."""
         is_short = False
-        for (charge, service, _, quantity), result in zip(results, final, strict=True):
-            if quantity:
+        rows = zip(results, final, late, strict=True)
+        for (charge, service, _, quantity), result, is_late in rows:
+            if not is_late:
                 service.last_grant = quantity
+            if quantity:
+                service.largest_grant = max(service.largest_grant or 0, quantity)
                 if session.first_grant is None:
                     session.first_grant = at
-            if charge.requested is not None:
+            if charge.requested is not None and not is_late:
                 waits = result.is_final or result.status is ChargeStatus.NO_CREDIT
                 is_short = is_short or (waits and not service.waits)
                 service.waits = waits

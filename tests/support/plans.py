@@ -1,6 +1,9 @@
 """Short ways to write subscribers, plans and movements, and to read an account."""
 
-from ocs.abmf.encoding import encode_context
+from redis.asyncio import Redis
+
+from ocs.abmf import keys
+from ocs.abmf.encoding import encode_context, raw
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.books import Posting
 from ocs.model import (
@@ -46,6 +49,12 @@ async def amounts(ledger: RedisLedger, each: Subscriber) -> tuple[int, int, int,
     return found.available, found.reserved, found.spent, found.written_off
 
 
+async def watched(redis: Redis, each: Subscriber) -> dict[bytes, int]:
+    """The sessions that were given their last units, and by when they must ask again."""
+    index = keys.overdue(each.partition)
+    return {raw(name): int(score) async for name, score in redis.zscan_iter(index)}
+
+
 def context(each: Subscriber) -> bytes:
     """The context a session of this subscriber keeps."""
     return encode_context(
@@ -88,8 +97,9 @@ def plan(
     realm: str = "example",
     scope: str = "host",
     state_id: int = 0,
+    final: tuple[int, ...] = (),
 ) -> ChargePlan:
-    """A plan of this subscriber's session."""
+    """A plan of this subscriber's session. `final` tells how long its last units are watched, by charge."""
     digest = content or f"{abs(hash((kind, number, charges))):016x}"[:16]
     return ChargePlan(
         type=RequestType(kind),
@@ -110,4 +120,5 @@ def plan(
         owner="w0",
         scope=scope,
         state_id=state_id,
+        final_seconds=final,
     )

@@ -7,6 +7,7 @@
   KEYS[5]  open      hash    {partition}:open:<account>, Session-Id -> its mark (sum_up)
   KEYS[6]  due       zset    {partition}:due, Session-Id by deadline
   KEYS[7]  ledger    stream  {partition}:ledger
+  KEYS[8]  overdue   zset    {partition}:overdue, Session-Id by when it must have asked again
   ARGV[1]  now_ms    integer, UTC milliseconds; 0 = the store's own TIME (always, outside tests)
   ARGV[2]  type      I, U or T
   ARGV[3]  number    CC-Request-Number, with ":" CC-Sub-Session-Id where there is one
@@ -21,7 +22,8 @@
   ARGV[17] state_id  Origin-State-Id of the client, 0 = none
   ARGV[18] at        rating time in milliseconds, by which an absurd report of seconds is told; 0 = now
   ARGV[19] count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
-           unit, mode, quantum, denominator, count of legs, each: start, stop, step, price, entry
+           unit, mode, quantum, denominator, grace_ms of a final grant (0: not watched; for seconds it
+           begins behind the grant), count of legs, each: start, stop, step, price, entry
 
   Returns {status, ...}
     charged    {status, stored answer, replayed, spent, reserved, written off, available, was open,
@@ -40,7 +42,8 @@
 local function charge(KEYS, ARGV)
   local now, kind, field = now_of(ARGV[1]), ARGV[2], ARGV[2] .. ARGV[3]
   local at = ARGV[18] == '0' and now or tonumber(ARGV[18])
-  local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
+  local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7],
+    overdue = KEYS[8]}
   local session_id, charges = ARGV[10], parse_charges(ARGV, 19)
   local entry = {kind = 'charge', session = session_id, request = field, actor = ARGV[12], reason = 'usage'}
 
@@ -66,8 +69,11 @@ local function charge(KEYS, ARGV)
   local is_open = kind == 'I' or state == 'open'
   local before = {spent = account.spent, reserved = account.reserved, written = account.written_off,
     available = account.balance - account.reserved}
-  local clamped = clamp(charges, session, at)
-  local free = settle(charges, session, before.available, LIMIT - account.credited)
+  local clamped = clamp(charges, session, now, at, account.balance)
+  mark_late(charges, session, kind, ARGV[3])
+  -- An end gives back what it does not name, and what it reports may be paid from that.
+  local spare = is_open and kind == 'T' and held_by_others(session, charges) or 0
+  local free = settle(charges, session, before.available + spare, LIMIT - account.credited)
   local _, is_asked, is_granted = grant(charges, free, is_open and kind ~= 'T', session.cut)
   local status = 'charged'
   if not is_open then status = (state == 'refused' and kind == 'T') and 'closed' or 'late'
@@ -75,6 +81,11 @@ local function charge(KEYS, ARGV)
   elseif is_asked and not is_granted and (ARGV[8] == '1' or session.cut) then status = 'refused' end
 
   -- Nothing below may fail.
+  if spare > 0 then
+    local release = {kind = 'release', session = session_id, request = field, actor = ARGV[12],
+      reason = 'session ended'}
+    release_all(session, keys.session, account, keys.ledger, release, charges)
+  end
   local is_short = write_charges(keys, session, charges, account, entry)
   local total, mark = sum_up(session)
   if kind == 'I' then
@@ -84,7 +95,7 @@ local function charge(KEYS, ARGV)
     redis.call('HSET', keys.session, 'state', 'open', 'id', session_id, 'account', ARGV[11],
       'context', ARGV[6], 'started', text(now), 'realm', ARGV[13], 'state_id', ARGV[17])
   end
-  if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(at)) end
+  if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(math.min(at, now))) end
   if is_open then
     -- The latest of a session's validity times counts (RFC 8506, 13).
     local deadline = text(math.max(now + tonumber(ARGV[9]), tonumber(session.deadline or '0')))
@@ -92,6 +103,7 @@ local function charge(KEYS, ARGV)
       'deadline', deadline)
     redis.call('ZADD', keys.due, deadline, session_id)
     redis.call('HSET', keys.open, session_id, mark)
+    expect(keys, session, session_id, overdue_of(charges, now))
   end
   if is_open and status ~= 'charged' then
     entry.kind, entry.reason, entry.units, entry.granted = 'release', 'session ended', 0, 0

@@ -22,23 +22,24 @@ local RECORD_SECONDS = 31 * 86400
 
 local function post(KEYS, ARGV)
   local before = redis.call('GET', KEYS[2])
-  if before == ARGV[1] then return {'replayed'} end
-  if before then return {'mismatch'} end
+  if before and before ~= ARGV[1] then return {'mismatch'} end
+  local waiting = {}
+  local open = redis.call('HGETALL', KEYS[3])  -- Session-Id -> its mark (sum_up)
+  for i = 1, #open, 2 do
+    if open[i + 1]:find('w', 1, true) then waiting[#waiting + 1] = open[i] end
+  end
+  -- Who repeats may not have heard the first answer, and nobody was told then.
+  if before then return {'replayed', waiting} end
   local account = account_of(KEYS[1])
   if not account then return {'unknown_account'} end
   local amount = tonumber(ARGV[3])
   if account.balance - account.reserved + amount < 0 then return {'insufficient'} end
   if account.credited + math.abs(amount) > LIMIT then return {'limit'} end
-  local waiting = {}
-  local open = redis.call('HGETALL', KEYS[3])  -- Session-Id -> its mark (sum_up)
 
   -- Nothing below may fail.
   account.id = ARGV[6]
   local change = amount >= 0 and {credited = amount} or {spent = -amount}
   move(account, KEYS[4], {kind = ARGV[2], actor = ARGV[4], reason = ARGV[5]}, change)
   redis.call('SET', KEYS[2], ARGV[1], 'EX', text(RECORD_SECONDS))
-  for i = 1, #open, 2 do
-    if open[i + 1]:find('w', 1, true) then waiting[#waiting + 1] = open[i] end
-  end
   return {'posted', waiting}
 end

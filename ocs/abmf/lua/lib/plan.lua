@@ -7,10 +7,11 @@ local function parse_charges(args, from)
     local charge = {
       key = args[at], used = tonumber(args[at + 1]), requested = tonumber(args[at + 2]),
       refusal = args[at + 3], unit = args[at + 4], mode = args[at + 5], quantum = tonumber(args[at + 6]),
-      denominator = tonumber(args[at + 7]), legs = {}, granted = 0, hold = 0, final = 0, clamped = 0,
+      denominator = tonumber(args[at + 7]), grace = tonumber(args[at + 8]), legs = {}, granted = 0, hold = 0,
+      final = 0, clamped = 0,
     }
-    local legs = tonumber(args[at + 8])
-    at = at + 9
+    local legs = tonumber(args[at + 9])
+    at = at + 10
     for l = 1, legs do
       charge.legs[l] = {
         start = tonumber(args[at]), stop = tonumber(args[at + 1]), step = tonumber(args[at + 2]),
@@ -31,27 +32,15 @@ local function is_unrated(charges)
   return #charges > 0
 end
 
--- More seconds than passed since the first grant, more octets than four grants: nobody used that. A
--- minute is for clocks that differ; the rest of such a report is not charged. Returns how much it was.
-local CLAMP_SECONDS, CLAMP_GRANTS = 60, 4
-
-local function clamp(charges, session, at)
-  local sum = 0
+-- Marks the charges of an update that a newer one of their service has overtaken: they report, and the
+-- quota of the newer one stands (RFC 8506, 8.2: numbers may arrive in any order).
+local function mark_late(charges, session, kind, number)
+  number = tonumber(number:match('^%d+'))
   for _, charge in ipairs(charges) do
-    local most = charge.used
-    local last = session['g:' .. charge.key]
-    if charge.unit == 'seconds' and session.first then
-      local passed = math.max(math.floor((at - tonumber(session.first)) / 1000), 0)
-      local before = tonumber(session['u:' .. charge.key] or '0')
-      most = math.max(passed + CLAMP_SECONDS - before, 0)
-    elseif charge.unit == 'octets' and last then
-      most = CLAMP_GRANTS * tonumber(last)
-    end
-    charge.clamped = math.max(charge.used - most, 0)
-    charge.used = charge.used - charge.clamped
-    sum = sum + charge.clamped
+    local newest = tonumber(session['n:' .. charge.key] or '-1')
+    charge.newest = math.max(number, newest)
+    charge.is_late = kind == 'U' and number < newest
   end
-  return sum
 end
 
 -- What each charge has used, owes and is paid; returns the money that is free afterwards. A charge
@@ -62,7 +51,9 @@ local function settle(charges, session, free, room)
     charge.before = tonumber(session['u:' .. charge.key] or '0')
     charge.booked = tonumber(session['b:' .. charge.key] or '0')
     charge.held = tonumber(session['r:' .. charge.key] or '0')
-    charge.total = charge.before + math.max(charge.used, 0)
+    charge.last = tonumber(session['q:' .. charge.key] or '0')
+    -- Usage without a price has no place on the axis.
+    charge.total = charge.before + (#charge.legs > 0 and math.max(charge.used, 0) or 0)
     charge.owed, charge.paid = 0, 0
     if charge.used >= 0 and #charge.legs > 0 then
       charge.owed = math.min(math.max(rounded(charge, charge.total) - charge.booked, 0), room)
@@ -86,7 +77,12 @@ local function grant(charges, free, is_open, is_cut)
   for _, charge in ipairs(charges) do
     charge.status = 'settled'
     if charge.refusal == 'rating_failed' then charge.status = 'rating_failed' end
-    if is_open and charge.requested >= 0 then
+    if is_open and charge.is_late then
+      local cost = charge.held
+      if #charge.legs > 0 then cost = rounded(charge, charge.total + charge.last) - charge.booked end
+      charge.hold = charge.held > 0 and math.min(math.max(cost, 0), free) or 0
+      free = free - charge.hold
+    elseif is_open and charge.requested >= 0 then
       is_asked = true
       if is_cut then charge.status = 'denied'
       elseif charge.refusal ~= '' then charge.status = charge.refusal

@@ -1,6 +1,8 @@
 -- A session hash holds its owner's names, and for each service key the units used (`u:`), the cost
--- booked (`b:`), of it what nobody paid (`l:`), the money reserved (`r:`), the last grant (`g:`) and
--- whether its client waits for money (`w:`); `first` is the moment of its first grant.
+-- booked (`b:`), of it what nobody paid (`l:`), the money reserved (`r:`), the present grant (`q:`), the largest one (`g:`), the highest
+-- CC-Request-Number seen (`n:`) and
+-- whether its client waits for money (`w:`); `first` is the moment of its first grant, `overdue` the
+-- one by which a client with its last units must have asked again.
 
 -- More sessions than this are not re-authorised because of one call.
 local OTHERS_AT_MOST = 20
@@ -58,16 +60,35 @@ local function others(open, session_id, own, marks)
   return found
 end
 
--- Gives back what the session still holds, one entry for each service.
-local function release_all(session, key, account, ledger, entry)
+-- The services that `charges` name, as a set.
+local function named_by(charges)
+  local named = {}
+  for _, each in ipairs(charges) do named[each.key] = true end
+  return named
+end
+
+-- What the session holds for services that `charges` do not name.
+local function held_by_others(session, charges)
+  local named, sum = named_by(charges), 0
   for _, service in ipairs(services_of(session)) do
-    local held = tonumber(session['r:' .. service])
+    if not named[service] then sum = sum + tonumber(session['r:' .. service]) end
+  end
+  return sum
+end
+
+-- Gives back what the session still holds, one entry for each service, but for those of `charges`.
+local function release_all(session, key, account, ledger, entry, charges)
+  local named = named_by(charges or {})
+  for _, service in ipairs(services_of(session)) do
+    local held = named[service] and 0 or tonumber(session['r:' .. service])
     if held > 0 then
       entry.key = service
       move(account, ledger, entry, {reserved = -held})
     end
-    session['r:' .. service] = '0'
-    redis.call('HSET', key, 'r:' .. service, '0')
+    if not named[service] then
+      session['r:' .. service] = '0'
+      redis.call('HSET', key, 'r:' .. service, '0')
+    end
   end
 end
 
