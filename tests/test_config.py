@@ -350,6 +350,7 @@ OTHERS: list[tuple[str, str, Any]] = [
     ("services.1.filter_ids", '["portal"]', ("portal",)),
     ("services.1.restricted_validity_seconds", "60", 60),
     ("services.1.when_still_empty", "restrict", "restrict"),
+    ("services.1.final_grace_seconds", "0", 0),
     ("services.1.tariff_time_change", "true", True),
     ("services.1.failure_handling", "terminate", "terminate"),
     ("services.1.direct_debiting_failure_handling", "continue", "continue"),

@@ -198,7 +198,6 @@ async def test_client_that_ignores_the_server_profits_from_a_top_up(redis: Redis
         await player.step({**update, "reads": granted})
 
 
-@pytest.mark.xfail(strict=True, reason="written off, although the session's own quota comes back")
 async def test_last_report_without_identifier_is_paid(redis: Redis) -> None:
     """A last report under another name than the quota's (Magma leaves the Service-Identifier out) is paid
     with what the session held: 5.00 of the 30.00 that were all reserved."""
