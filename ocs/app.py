@@ -85,6 +85,7 @@ async def open_desk(config: Config, actor: str) -> AsyncIterator[Desk]:
             default_tariff=DEFAULT_TARIFF,
             actor=actor,
         )
+        await ledger.drain()
     finally:
         await client.aclose()
 
@@ -110,6 +111,7 @@ async def run_worker(config: Config, index: int) -> int:
             deadline_seconds=config.store.timeout_seconds,
             metrics=metrics,
         )
+        stack.push_async_callback(ledger.drain)
         records = Records(client, epoch.partitions)
         reauthorise = Reauthoriser(client, records)
         ocf = OCF(

@@ -29,7 +29,7 @@ RESULT_CODES = frozenset(
 )  # fmt: skip
 REQUEST_TYPES = ("I", "U", "T", "E")
 APPLICATIONS = ("gy", "ro")
-STORE_OPERATIONS = ("charge", "post", "expire", "put", "balance")
+STORE_OPERATIONS = ("charge", "refund", "post", "expire", "put", "balance", "restarted", "drain")
 MICROS = 1_000_000
 #: Series of one family; a combination that is new beyond this counts as "other". Labels are bounded
 #: by their meaning (peers: those of the configuration), so this is the second lock.

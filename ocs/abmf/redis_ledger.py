@@ -6,6 +6,7 @@ itself. Nothing here knows tariffs or Diameter.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -31,7 +32,7 @@ from ocs.abmf.calls import (
     word,
 )
 from ocs.abmf.encoding import encode_subscriber, raw, read_refund_token
-from ocs.abmf.ledger import ExpireOutcome, LedgerUnavailable, OutcomeUnknown
+from ocs.abmf.ledger import ExpireOutcome, LedgerError, LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.books import (
@@ -103,6 +104,7 @@ class RedisLedger:
         self._metrics = metrics
         self._clock = clock  # 0: the store's own time
         self._waiting: list[tuple[Command, asyncio.Future[object]]] = []
+        self._later: list[Command] = []  # travels with the next flush, and nobody waits for it
         self._flushes: set[asyncio.Task[None]] = set()
 
     # --- Ledger -----------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ class RedisLedger:
             return await self._open(plan, command, route)
         outcome = read_outcome(as_list((await self._call("charge", command))[-1]))
         if outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.CLOSED):
-            self._send(("EXPIRE", route, ROUTE_SECONDS))
+            self._later.append(("EXPIRE", route, ROUTE_SECONDS))
         return outcome
 
     async def _open(self, plan: ChargePlan, command: Command, route: bytes) -> ChargeOutcome:
@@ -134,7 +136,7 @@ class RedisLedger:
         if is_new and (outcome.status in UNOPENED or outcome.is_replayed):
             await self._call("charge", ("DEL", route))  # the fresh plan may be another account's
         elif outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.UNRATED):
-            self._send(("EXPIRE", route, ROUTE_SECONDS))
+            self._later.append(("EXPIRE", route, ROUTE_SECONDS))
         return outcome
 
     async def post(self, posting: Posting) -> PostOutcome:
@@ -174,7 +176,7 @@ class RedisLedger:
         )  # fmt: skip
         outcome = read_expired(as_list((await self._call("expire", command))[-1]))
         if outcome.closed and reason != ELSEWHERE:
-            self._send(("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
+            self._later.append(("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
         return outcome
 
     async def refund(self, refund: Refund) -> RefundOutcome:
@@ -286,11 +288,19 @@ class RedisLedger:
         self._waiting.append((command, future))
         return future
 
+    async def drain(self) -> None:
+        """Send what waits for the next flush: nothing may come after it."""
+        if self._later:
+            with contextlib.suppress(LedgerError):
+                await self._call("drain", ("PING",))
+
     def _start_flush(self) -> None:
         batch, self._waiting = self._waiting, []
         # Whoever gave up in the meantime must not be charged: what was not sent is not sent late.
         batch = [each for each in batch if not each[1].done()]
         if batch:
+            later, self._later = self._later, []
+            batch = [*((each, batch[0][1].get_loop().create_future()) for each in later), *batch]
             task = asyncio.create_task(self._flush(batch))
             self._flushes.add(task)
             task.add_done_callback(self._flushed)
