@@ -82,7 +82,7 @@ class PostOutcome:
 class Refund:
     """A client gives an event back (RFC 8506, 6.4): once for its token, once for its own request.
 
-    `token` is the Refund-Information we sent: "<partition>.<account>.<digest of the Session-Id>".
+    `token` is the Refund-Information we sent: "<partition>.<account>.<digest of the Session-Id>.<number>".
     """
 
     token: str

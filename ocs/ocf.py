@@ -165,7 +165,7 @@ class OCF:
             self._count(service, made, outcome)
             currency = self._catalogue.currency
             if ccr.request_type == EVENT_REQUEST:
-                token = refund_token(made.partition, made.account_id, ccr.session_id)
+                token = refund_token(made.partition, made.account_id, ccr.session_id, made.number)
                 return event.answer(ccr, outcome, service, currency, token)
             # A repeat may come by another worker and after a change of tariff: the session keeps
             # the context of its first request, which is in the store.

@@ -66,18 +66,24 @@ def decode_context(data: bytes) -> SessionContext:
 
 
 #: No leading zeros: one payment has one token.
-_TOKEN = re.compile(r"(0|[1-9][0-9]{0,4})\.([1-9][0-9]{0,18})\.([0-9a-f]{32})")
+_TOKEN = re.compile(r"(0|[1-9][0-9]{0,4})\.([1-9][0-9]{0,18})\.([0-9a-f]{32})(?:\.([0-9:]{1,32}))?")
 
 
-def refund_token(partition: Partition, account_id: AccountId, session_id: bytes) -> str:
-    """Refund-Information (3GPP TS 32.299, 7.2.171): what a refund names to get this payment back."""
-    return f"{partition}.{account_id}.{keys.digest(session_id).decode()}"
+def refund_token(
+    partition: Partition, account_id: AccountId, session_id: bytes, event: str = ""
+) -> str:
+    """Refund-Information (3GPP TS 32.299, 7.2.171): what a refund names to get this payment back.
+
+    `event` is the number of an event's request; without it, the token names an ended session.
+    """
+    named = f"{partition}.{account_id}.{keys.digest(session_id).decode()}"
+    return f"{named}.{event}" if event else named
 
 
-def read_refund_token(token: str) -> tuple[Partition, AccountId, bytes] | None:
-    """Partition, account and the session's name; None where we wrote no such token."""
+def read_refund_token(token: str) -> tuple[Partition, AccountId, bytes, str] | None:
+    """Partition, account, the session's name and the event's number; None where we wrote no such token."""
     found = _TOKEN.fullmatch(token)
     if found is None:
         return None
-    partition, account_id, name = found.groups()
-    return Partition(int(partition)), AccountId(account_id), name.encode()
+    partition, account_id, name, event = found.groups(default="")
+    return Partition(int(partition)), AccountId(account_id), name.encode(), event

@@ -183,14 +183,14 @@ class RedisLedger:
         found = read_refund_token(refund.token)
         if found is None or found[0] >= self._partitions:
             return RefundOutcome(RefundStatus.UNKNOWN)
-        partition, account, name = found
+        partition, account, name, event = found
         command: Command = (
             "FCALL", self._library.refund, 4,
             keys.account(partition, account),
             keys.session(partition, name),
             keys.answers(partition, keys.digest(refund.session_id)),
             keys.ledger(partition),
-            refund.number, refund.content, refund.session_id, account, refund.actor,
+            refund.number, refund.content, refund.session_id, account, refund.actor, event,
         )  # fmt: skip
         return read_refund(as_list((await self._call("refund", command))[-1]))
 

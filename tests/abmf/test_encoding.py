@@ -63,13 +63,17 @@ def test_a_context_comes_back(each: SessionContext) -> None:
     assert decode_context(encode_context(each)) == each
 
 
+TOKEN = "1.2." + "a" * 32
+
+
 def test_replies_are_octets() -> None:
     """Whatever form the client library gives them in."""
     assert (raw(b"x"), raw("x"), raw(7)) == (b"x", b"x", b"7")
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1.2", "1.2.", "a.2.0", "1.2.3.4", "1..5", " 1.2.3", "1.2.3\n"]
+    "text",
+    ["", "1.2", "1.2.", "a.2.0", "1.2.3.4", "1..5", " 1.2.3", "1.2.3\n", TOKEN + ".", TOKEN + ".x"],
 )
 def test_what_is_no_token_of_ours_is_nothing(text: str) -> None:
     """A client may send anything as Refund-Information."""
@@ -82,10 +86,17 @@ def test_any_text_is_a_token_or_nothing(text: str) -> None:
     assert read_refund_token(text) is None
 
 
-@given(st.integers(0, 255), st.integers(1, 2**53), st.binary(max_size=300))
-def test_a_token_names_what_it_was_made_of(number: int, account: int, session: bytes) -> None:
+@given(
+    st.integers(0, 255),
+    st.integers(1, 2**53),
+    st.binary(max_size=300),
+    st.sampled_from(["", "0", "4294967295:18446744073709551615"]),
+)
+def test_a_token_names_what_it_was_made_of(
+    number: int, account: int, session: bytes, event: str
+) -> None:
     """Partition, account and the session's digest of 128 bits; printable, whatever the Session-Id holds."""
     account_id = AccountId(str(account))
-    token = refund_token(Partition(number), account_id, session)
+    token = refund_token(Partition(number), account_id, session, event)
     assert token.isascii() and token.isprintable()
-    assert read_refund_token(token) == (number, account_id, keys.digest(session))
+    assert read_refund_token(token) == (number, account_id, keys.digest(session), event)

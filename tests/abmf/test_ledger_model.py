@@ -230,7 +230,8 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         if ended and number:
             paid = ended[-1]  # a refund of what was paid is the rarer case
-        token = refund_token(each.partition, each.account_id, paid)
+        events = [*self.memory.sessions[paid].events] if paid in self.memory.sessions else []
+        token = refund_token(each.partition, each.account_id, paid, events[-1] if events else "")
         self.refunds.append(Refund(token, str(number), content, own, actor))
         self.refund_again(-1)
 

@@ -45,9 +45,10 @@ def refund(
     number: int = 0,
     content: str = "back",
     actor: str = "smsc.example",
+    event: str = "0",
 ) -> Refund:
-    """A refund of that session."""
-    token = refund_token(each.partition, each.account_id, of)
+    """A refund of that event; of a session as a whole where it names no event."""
+    token = refund_token(each.partition, each.account_id, of, event)
     return Refund(token, str(number), content, own, actor)
 
 
@@ -221,12 +222,20 @@ async def test_an_event_leaves_nothing_open(
 
 
 async def test_two_events_of_one_name_add_up(ledger: RedisLedger, payer: Subscriber) -> None:
-    """Each begins anew, fee included; a refund gives both back."""
+    """Each begins anew, fee included; each is given back by itself, and never the other with it."""
     await ledger.charge(plan(payer, "E", 0, sms(1)))
     second = await ledger.charge(plan(payer, "E", 1, sms(2)))
     assert (second.spent, second.total_cost) == (11_000_000, 17_000_000)
     back = await ledger.refund(refund(payer))
-    assert (back.units, back.amount) == (3, 17_000_000)
+    assert (back.units, back.amount) == (1, 6_000_000)
+    back = await ledger.refund(refund(payer, own=b"client;other", event="1"))
+    assert (back.units, back.amount) == (2, 11_000_000)
+    again = await ledger.refund(refund(payer, own=b"client;again", event="1"))
+    assert again == RefundOutcome(RefundStatus.REPEATED, 2, 0)
+    for event in ("", "2"):
+        none = await ledger.refund(refund(payer, own=b"client;none", event=event))
+        assert none == RefundOutcome(RefundStatus.UNKNOWN)
+    assert await amounts(ledger, payer) == (30_000_000, 0, 17_000_000, 0)
 
 
 async def test_an_event_that_comes_after_stray_usage(
@@ -360,7 +369,7 @@ async def test_a_refund_of_a_session_gives_back_what_was_paid(
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     await ledger.charge(plan(payer, "T", 1, call(600, None)))
     assert await amounts(ledger, payer) == (0, 0, 30_000_000, 80_000_000)
-    back = await ledger.refund(refund(payer, actor="CLIENT.Example"))
+    back = await ledger.refund(refund(payer, actor="CLIENT.Example", event=""))
     assert back == RefundOutcome(RefundStatus.REFUNDED, 600, 30_000_000)
     assert await amounts(ledger, payer) == (30_000_000, 0, 30_000_000, 80_000_000)
 
@@ -374,7 +383,7 @@ async def test_a_write_off_in_parts_is_not_given_back(
     await ledger.charge(plan(payer, "U", 2, call(100, None), whole=False))
     await ledger.charge(plan(payer, "T", 3, call(0, None)))
     assert await amounts(ledger, payer) == (0, 0, 30_000_000, 25_000_000)
-    back = await ledger.refund(refund(payer))
+    back = await ledger.refund(refund(payer, event=""))
     assert (back.units, back.amount) == (300, 30_000_000)
 
 
@@ -401,7 +410,7 @@ async def test_a_refund_of_a_session_that_we_ended(
     if end == "refused":
         refused = await ledger.charge(plan(payer, "U", 2, call(0, 60)))
         assert refused.status is OutcomeStatus.REFUSED
-    assert await ledger.refund(refund(payer)) == RefundOutcome(
+    assert await ledger.refund(refund(payer, event="")) == RefundOutcome(
         RefundStatus.REFUNDED, 60, 11_000_000
     )
     assert [each.key for each in await entries(redis, payer, "refund")] == ["100"]

@@ -71,7 +71,8 @@ class Session:
     is_cut: bool = False
     overdue: int | None = None
     first_grant: int | None = None
-    refunded: int | None = None
+    refunded: dict[str, int] = field(default_factory=dict)  # by event, "" for a whole session
+    events: dict[str, list[Service]] = field(default_factory=dict)  # what each event paid
     services: dict[str, Service] = field(default_factory=dict)
     answers: dict[str, tuple[str, ChargeOutcome]] = field(default_factory=dict)
 
@@ -218,10 +219,12 @@ class MemoryLedger:
     def refund(self, refund: Refund) -> RefundOutcome:
         """Give back once what an ended session paid."""
         names = {
-            refund_token(self.partition, AccountId(each.account), name): each
+            refund_token(self.partition, AccountId(each.account), name, event): (each, event)
             for name, each in self.sessions.items()
+            for event in ("", *each.events)
+            if bool(event) == (each.state == "event")
         }
-        session = names.get(refund.token)
+        session, event = names.get(refund.token, (None, ""))
         if session is None or session.state in ("open", "orphan"):
             return RefundOutcome(RefundStatus.UNKNOWN)
         actor, realm = refund.actor.lower(), session.realm.lower()
@@ -236,18 +239,18 @@ class MemoryLedger:
         own = self.sessions.get(refund.session_id)
         if own is not None and "E" + refund.number in own.answers:
             return RefundOutcome(RefundStatus.MISMATCH)
-        parts = session.services.values()
+        parts = session.events[event] if event else list(session.services.values())
         units, amount = sum(p.used for p in parts), sum(p.booked - p.lost for p in parts)
         if not units and not amount:
             return RefundOutcome(RefundStatus.UNKNOWN)
         outcome = RefundOutcome(RefundStatus.REFUNDED, units, amount)
-        if session.refunded is not None:
-            outcome = RefundOutcome(RefundStatus.REPEATED, session.refunded)
+        if event in session.refunded:
+            outcome = RefundOutcome(RefundStatus.REPEATED, session.refunded[event])
         else:
             account = self.accounts[session.account]
             account.credited += amount
             account.moves += sum(1 for p in parts if p.used or p.booked > p.lost)
-            session.refunded = units
+            session.refunded[event] = units
         self.refunds[name] = (refund.content, outcome)
         return outcome
 
@@ -350,6 +353,7 @@ class MemoryLedger:
                 service.booked += cost
                 account.spent += cost
                 account.moves += bool(granted or cost)
+                session.events.setdefault(plan.number, []).append(Service(granted or 0, cost))
         total = sum(service.booked for service in session.services.values())
         return ChargeOutcome(
             OutcomeStatus.DEBITED if is_paid else OutcomeStatus.REFUSED,

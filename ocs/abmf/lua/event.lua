@@ -71,6 +71,7 @@ local function event(KEYS, ARGV)
 
   -- Nothing below may fail.
   local fields = {'id', session_id, 'account', ARGV[11], 'host', ARGV[12], 'realm', ARGV[13]}
+  local paid = {}  -- what a refund of this event may give back
   for _, each in ipairs(charges) do
     if each.granted > 0 or each.owed > 0 then
       entry.key, entry.units, entry.granted = each.key, each.granted, each.granted
@@ -83,8 +84,10 @@ local function event(KEYS, ARGV)
       for _, value in ipairs({units, session[units], booked, session[booked]}) do
         fields[#fields + 1] = value
       end
+      paid[#paid + 1] = table.concat({each.key, text(each.granted), text(each.owed)}, ' ')
     end
   end
+  fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], table.concat(paid, ';')
   redis.call('HSET', keys.session, unpack(fields))
   local available, total = account.balance - account.reserved, sum_up(session)
   local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)

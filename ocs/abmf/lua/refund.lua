@@ -7,6 +7,7 @@
   ARGV[1]  number    CC-Request-Number of the refund
   ARGV[2]  content   digest of what a repeat must share
   ARGV[3]  session_id of the refund   ARGV[4] account id   ARGV[5] actor
+  ARGV[6]  event     number of the event's request; empty: an ended session as a whole
 
   Returns {status, ...}
     refunded   {status, units, micros given back by this call, replayed}
@@ -22,6 +23,22 @@ local function is_of_session(session, actor)
   actor = actor:lower()
   local realm = '.' .. session.realm:lower()
   return actor == session.host:lower() or actor:sub(-#realm) == realm
+end
+
+-- What each service paid: of the named event, or of a session. What was written off was paid by nobody.
+local function paid_parts(session, event)
+  local parts = {}
+  if event ~= '' then
+    for key, units, amount in (session['e:' .. event] or ''):gmatch('([^ ;]+) (%d+) (%d+)') do
+      parts[#parts + 1] = {key = key, units = tonumber(units), amount = tonumber(amount)}
+    end
+  elseif session.state ~= 'event' then
+    for _, key in ipairs(services_of(session)) do
+      local paid = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
+      parts[#parts + 1] = {key = key, units = tonumber(session['u:' .. key]), amount = paid}
+    end
+  end
+  return parts
 end
 
 local function refund(KEYS, ARGV)
@@ -40,13 +57,11 @@ local function refund(KEYS, ARGV)
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the session has no account') end
   account.id = ARGV[4]
-  local units, amount, room, parts = 0, 0, LIMIT - account.credited, {}
-  for _, key in ipairs(services_of(session)) do
-    -- What was booked and written off was paid by nobody.
-    local paid = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
-    local part = {key = key, units = tonumber(session['u:' .. key]), amount = math.min(paid, room)}
+  local units, amount, room, done = 0, 0, LIMIT - account.credited, 'refunded' .. ARGV[6]
+  local parts = paid_parts(session, ARGV[6])
+  for _, part in ipairs(parts) do
+    part.amount = math.min(part.amount, room)
     units, amount, room = units + part.units, amount + part.amount, room - part.amount
-    parts[#parts + 1] = part
   end
   if units == 0 and amount == 0 then return {'unknown'} end
   -- The answers of an open session stay as long as it does.
@@ -54,9 +69,9 @@ local function refund(KEYS, ARGV)
 
   -- Nothing below may fail.
   local status = 'refunded'
-  if session.refunded then status = 'repeated' end
+  if session[done] then status = 'repeated' end
   if status == 'repeated' then
-    units, amount = session.refunded, 0
+    units, amount = session[done], 0
   else
     local entry = {kind = 'refund', session = ARGV[3], request = field, actor = ARGV[5]}
     entry.reason = 'refund of ' .. session.id
@@ -67,7 +82,7 @@ local function refund(KEYS, ARGV)
       end
     end
     units = text(units)
-    redis.call('HSET', KEYS[2], 'refunded', units)
+    redis.call('HSET', KEYS[2], done, units)
   end
   redis.call('HSET', KEYS[3], field, content .. status .. '|' .. units)
   -- As long as a repeat may come, so does its answer.
