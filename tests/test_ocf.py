@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from ocs.abmf.library import Library
@@ -765,6 +767,8 @@ TRANSITIONS = {
     ("event", "E"): (2001, "event"),
 }
 KINDS = "IUTE"
+#: Each history has a session of its own, also where Hypothesis plays one again.
+HISTORIES = count()
 
 
 def request(kind: str, number: int, session: bytes) -> CCR:
@@ -798,6 +802,21 @@ async def test_every_sequence_of_three(worker: Worker) -> None:
         if state == "open":
             await worker.ask(request("T", 3, session))
     assert (await worker.money(each))[1] == 0
+
+
+@given(kinds=st.lists(st.sampled_from(KINDS), min_size=4, max_size=12))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+async def test_any_history(worker: Worker, kinds: list[str]) -> None:
+    """Longer histories go by the same table: every pair of state and request, from wherever it came."""
+    if await worker.subscribers.find((NUMBER,)) is None:
+        await worker.subscriber(100_000)
+    state, name = "idle", b"h;%d" % next(HISTORIES)
+    for number, kind in enumerate(kinds):
+        code, state = TRANSITIONS[state, kind]
+        answer = await worker.ask(request(kind, number, name))
+        assert answer.result_code == code, (kinds, number)
 
 
 @pytest.mark.parametrize("kind", KINDS)
