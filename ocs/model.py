@@ -276,7 +276,7 @@ class ChargeOutcome:
     spent: int = 0
     reserved: int = 0  # change of the reserved amount, may be negative
     written_off: int = 0
-    total_cost: int = 0  # booked for the whole session so far
+    total_cost: int = 0  # booked for the whole session so far; of an event, its own cost
     available: int = 0  # of the account afterwards
     subscriber: Subscriber | None = None  # with STALE only
     clamped: int = 0  # units of absurd reports that were not charged

@@ -7,7 +7,7 @@ them, reads the clock once, and counts. It knows no sockets and no Redis.
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from ocs.abmf.encoding import decode_context, encode_context, refund_token
+from ocs.abmf.encoding import encode_context, refund_token
 from ocs.abmf.ledger import Ledger, LedgerError, OutcomeUnknown
 from ocs.abmf.subscribers import Cache, IdentityConflict, SessionRecord, Subscribers
 from ocs.charging import event, session
@@ -99,7 +99,7 @@ class OCF:
                 return self._free_answer(ccr, service)
             # 3004 promises only that a repeat is safe, which the key of the charge guarantees.
             if isinstance(error, OutcomeUnknown):
-                self._metrics.store_unknown("charge")
+                self._metrics.store_unknown(str(error))
             return refuse(TOO_BUSY, "the store does not answer")
 
     # --- numbers free of control: no subscriber, no ledger -------------------------------------------
@@ -170,7 +170,7 @@ class OCF:
             # A repeat may come by another worker and after a change of tariff: the session keeps
             # the context of its first request, which is in the store.
             if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
-                record = SessionRecord(subscriber.partition, subscriber.account_id, made.context)
+                record = SessionRecord(context)
                 self._subscribers.remember_session(ccr.session_id, record)
                 self._remember_answer(record, made, context.started)
             return session.answer(ccr, outcome, service, currency)
@@ -198,8 +198,8 @@ class OCF:
         if record is None and self._names_free(ccr, service):
             return self._free_answer(ccr, service)  # opened by another worker
         if record is not None:
-            context = decode_context(record.context)
-            subscriber = await self._subscribers.get(record.partition, record.account_id)
+            context = record.context
+            subscriber = await self._subscribers.get(context.partition, context.account_id)
         for _ in range(PLANS_AT_MOST):
             made = self._plan(ccr, context, subscriber, service, peer, b"", now, record)
             outcome = await self._ledger.charge(made)

@@ -18,9 +18,17 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from ocs.abmf import keys
-from ocs.abmf.encoding import decode_subscriber, raw
+from ocs.abmf.encoding import decode_context, decode_subscriber, raw
 from ocs.abmf.ledger import Ledger, reading
-from ocs.model import AccountId, Identity, Partition, Subscriber, SubscriberState, UtcMillis
+from ocs.model import (
+    AccountId,
+    Identity,
+    Partition,
+    SessionContext,
+    Subscriber,
+    SubscriberState,
+    UtcMillis,
+)
 
 #: About 100 MB of snapshots at the most.
 CACHED_AT_MOST = 100_000
@@ -39,14 +47,12 @@ class IdentityTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """Where a session is paid, and what it remembers (b"": it was never opened here).
+    """What a session remembers, who pays for it among that; read once, not with every request.
 
     `answered` is this worker's own memory: when services were last answered, around a change of tariff.
     """
 
-    partition: Partition
-    account_id: AccountId
-    context: bytes
+    context: SessionContext
     answered: dict[str, UtcMillis] = field(default_factory=dict, compare=False)
 
 
@@ -168,7 +174,7 @@ class Subscribers:
         self._keep(*stored)
         if context is None:
             return None
-        record = SessionRecord(partition, account_id, raw(context))
+        record = SessionRecord(decode_context(raw(context)))
         self._sessions.put(session_id, record)
         return record
 

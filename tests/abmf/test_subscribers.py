@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
-from ocs.abmf.encoding import encode_context
+from ocs.abmf.encoding import decode_context, encode_context
 from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.redis_ledger import RedisLedger
@@ -171,6 +171,11 @@ async def test_a_snapshot_may_be_old(here: Subscribers, there: Subscribers) -> N
 # --- sessions --------------------------------------------------------------------------------------
 
 
+CALL = SessionContext(
+    AccountId("9"), Partition(3), "voice", "t", UtcMillis(1), False, RatingAttributes("voice"), "v"
+)
+
+
 def context_of(each: Subscriber) -> bytes:
     """The context of a call."""
     return encode_context(
@@ -187,8 +192,8 @@ async def test_session_nobody_opened(here: Subscribers, redis: Redis) -> None:
     name = keys.digest(b"call;1")
     await redis.set(keys.route(name, PARTITIONS), "3 9")
     assert await here.session(b"call;1") is None
-    await redis.hset(keys.session(3, name), "context", "{}")
-    assert await here.session(b"call;1") == SessionRecord(Partition(3), AccountId("9"), b"{}")
+    await redis.hset(keys.session(3, name), "context", encode_context(CALL))
+    assert await here.session(b"call;1") == SessionRecord(CALL)
 
 
 async def test_session_of_another_worker(
@@ -199,7 +204,7 @@ async def test_session_of_another_worker(
     ledger = RedisLedger(redis, Library.from_package(), PARTITIONS)
     opened = await ledger.charge(plan(made, "I", 0, call(None, None), session=b"call;{1}"))
     assert opened.status is OutcomeStatus.CHARGED
-    expected = SessionRecord(made.partition, made.account_id, context(made))
+    expected = SessionRecord(decode_context(context(made)))
     assert await here.session(b"call;{1}") == expected
     assert await here.get(made.partition, made.account_id) == made
 
@@ -218,15 +223,15 @@ async def test_session_and_subscriber_in_two_round_trips(
         before = proxy.requests
         for _ in range(2):
             record = await cold.session(b"call;1")
-            assert record is not None and record.context == context_of(made)
+            assert record is not None and record.context == decode_context(context_of(made))
             assert await cold.get(made.partition, made.account_id) == made
             assert proxy.requests - before == 2
 
 
 async def test_session_that_was_just_opened(here: Subscribers) -> None:
     """Known without asking, and per Session-Id."""
-    here.remember_session(b"call;1", SessionRecord(Partition(3), AccountId("9"), b"{}"))
-    assert await here.session(b"call;1") == SessionRecord(Partition(3), AccountId("9"), b"{}")
+    here.remember_session(b"call;1", SessionRecord(CALL))
+    assert await here.session(b"call;1") == SessionRecord(CALL)
     assert await here.session(b"call;2") is None
 
 

@@ -354,7 +354,7 @@ class MemoryLedger:
                 account.spent += cost
                 account.moves += bool(granted or cost)
                 session.events.setdefault(plan.number, []).append(Service(granted or 0, cost))
-        total = sum(service.booked for service in session.services.values())
+        total = sum(each.booked for each in session.events.get(plan.number, []))
         return ChargeOutcome(
             OutcomeStatus.DEBITED if is_paid else OutcomeStatus.REFUSED,
             tuple(results),

@@ -81,11 +81,9 @@ local function charge(KEYS, ARGV)
   elseif is_asked and not is_granted and (ARGV[8] == '1' or session.cut) then status = 'refused' end
 
   -- Nothing below may fail.
-  if spare > 0 then
-    local release = {kind = 'release', session = session_id, request = field, actor = ARGV[12],
-      reason = 'session ended'}
-    release_all(session, keys.session, account, keys.ledger, release, charges)
-  end
+  local ending = {kind = 'release', session = session_id, request = field, actor = ARGV[12],
+    reason = 'session ended'}
+  if spare > 0 then release_all(session, keys.session, account, keys.ledger, ending, charges) end
   local is_short = write_charges(keys, session, charges, account, entry)
   local total, mark = sum_up(session)
   if kind == 'I' then
@@ -105,15 +103,12 @@ local function charge(KEYS, ARGV)
     redis.call('HSET', keys.open, session_id, mark)
     expect(keys, session, session_id, overdue_of(charges, now))
   end
-  if is_open and status ~= 'charged' then
-    entry.kind, entry.reason, entry.units, entry.granted = 'release', 'session ended', 0, 0
-    release_all(session, keys.session, account, keys.ledger, entry)
-  end
+  local is_over = is_open and status ~= 'charged'
+  if is_over then release_all(session, keys.session, account, keys.ledger, ending) end
   local available = account.balance - account.reserved
   local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)
   redis.call('HSET', keys.answers, field, answer)
-  if is_open and status ~= 'charged' then
-    bury(keys, session_id, status)
+  if is_over then bury(keys, session_id, status)
   elseif status == 'closed' then
     redis.call('HSET', keys.session, 'state', 'closed')
   end

@@ -89,9 +89,9 @@ local function event(KEYS, ARGV)
   end
   fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], table.concat(paid, ';')
   redis.call('HSET', keys.session, unpack(fields))
-  local available, total = account.balance - account.reserved, sum_up(session)
-  local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)
+  local available, cost = account.balance - account.reserved, account.spent - before
+  local answer = pack(ARGV[4], status, ARGV[7], cost, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   bury(keys, session_id, 'event')
-  return {status, answer, 0, account.spent - before, 0, 0, available, 0, 0, waiting}
+  return {status, answer, 0, cost, 0, 0, available, 0, 0, waiting}
 end
