@@ -56,6 +56,7 @@ class Service:
     last_grant: int = 0
     largest_grant: int | None = None
     newest: int = -1  # highest CC-Request-Number seen
+    had_price: bool = False
     waits: bool = False
 
 
@@ -387,7 +388,10 @@ class MemoryLedger:
         ]
         free, owed, paid = account.available, [], []
         for charge, service in pairs:
-            service.newest = max(service.newest, number_of(plan))
+            # A service that never had a price leaves nothing behind.
+            service.had_price = service.had_price or bool(charge.legs)
+            if service.had_price:
+                service.newest = max(service.newest, number_of(plan))
             if charge.legs:
                 service.used += charge.used or 0
             due = 0

@@ -87,7 +87,7 @@ local function event(KEYS, ARGV)
       paid[#paid + 1] = table.concat({each.key, text(each.granted), text(each.owed)}, ' ')
     end
   end
-  fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], table.concat(paid, ';')
+  if #paid > 0 then fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], table.concat(paid, ';') end
   redis.call('HSET', keys.session, unpack(fields))
   local available, cost = account.balance - account.reserved, account.spent - before
   local answer = pack(ARGV[4], status, ARGV[7], cost, available, charges)

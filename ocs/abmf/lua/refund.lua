@@ -29,10 +29,10 @@ end
 local function paid_parts(session, event)
   local parts = {}
   if event ~= '' then
-    for key, units, amount in (session['e:' .. event] or ''):gmatch('([^ ;]+) (%d+) (%d+)') do
+    for key, units, amount in session['e:' .. event]:gmatch('([^ ;]+) (%d+) (%d+)') do
       parts[#parts + 1] = {key = key, units = tonumber(units), amount = tonumber(amount)}
     end
-  elseif session.state ~= 'event' then
+  else
     for _, key in ipairs(services_of(session)) do
       local paid = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
       parts[#parts + 1] = {key = key, units = tonumber(session['u:' .. key]), amount = paid}
@@ -46,6 +46,9 @@ local function refund(KEYS, ARGV)
   if not ENDED[session.state or ''] or session.account ~= ARGV[4] or not is_of_session(session, ARGV[5]) then
     return {'unknown'}
   end
+  -- An event is named by its number, a session as a whole.
+  local is_event = session.state == 'event'
+  if is_event ~= (ARGV[6] ~= '') or (is_event and not session['e:' .. ARGV[6]]) then return {'unknown'} end
   local stored = redis.call('HGET', KEYS[3], field)
   if stored then
     local is_same = stored:sub(1, #content) == content
