@@ -2,21 +2,30 @@
 
 Rules of this file: values only, no behaviour beyond trivial properties; money is an integer count
 of micros (10^-6 of the currency's main unit), units are integers (seconds, octets, events), times
-are UTC milliseconds. It imports nothing of this project and knows neither Diameter nor Redis.
+are UTC milliseconds. It knows neither Diameter nor Redis.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
 
-Micros = NewType("Micros", int)
-UtcMillis = NewType("UtcMillis", int)
-AccountId = NewType("AccountId", str)
-Partition = NewType("Partition", int)
-
-#: Lua numbers are doubles: an amount at or above 2^53 would lose its last digit.
-AMOUNT_LIMIT = 9_000_000_000_000_000
-MICROS = 1_000_000
+from ocs.subscriber import (
+    AMOUNT_LIMIT as AMOUNT_LIMIT,
+    MAIN_MONEY as MAIN_MONEY,
+    MICROS as MICROS,
+    NEVER as NEVER,
+    AccountId as AccountId,
+    Bucket as Bucket,
+    Identity as Identity,
+    IdentityKind as IdentityKind,
+    Micros as Micros,
+    Partition as Partition,
+    Product as Product,
+    ProductState as ProductState,
+    Subscriber as Subscriber,
+    SubscriberId as SubscriberId,
+    SubscriberState as SubscriberState,
+    UtcMillis as UtcMillis,
+)
 
 
 class UnitKind(StrEnum):
@@ -26,53 +35,6 @@ class UnitKind(StrEnum):
     OCTETS = "octets"
     EVENTS = "events"
     MONEY = "money"  # the client has rated: CC-Money, in micros
-
-
-class IdentityKind(StrEnum):
-    """Subscription-Id-Type (RFC 8506, 8.47)."""
-
-    E164 = "e164"
-    IMSI = "imsi"
-    SIP_URI = "sip"
-    NAI = "nai"
-    PRIVATE = "private"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """One name of a subscriber, normalised (E164 without '+', SIP URI without parameters)."""
-
-    kind: IdentityKind
-    value: str
-
-
-class SubscriberState(StrEnum):
-    """Only ACTIVE is served; what each other state still allows comes with the lifecycle."""
-
-    ACTIVE = "active"
-    BARRED = "barred"
-    TERMINATED = "terminated"
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """What rating must know of who is served: a snapshot with the version it was read at.
-
-    `version` counts tariff, state, identities and validity; never amounts.
-    `paid_until` is the moment up to which the tariff's fee is paid (0: it is not).
-    """
-
-    account_id: AccountId
-    partition: Partition
-    version: int
-    tariff: str
-    state: SubscriberState
-    identities: tuple[Identity, ...]
-    paid_until: UtcMillis = UtcMillis(0)
-
-    def identity(self, kind: IdentityKind) -> str | None:
-        """The subscriber's first identity of this kind, or None."""
-        return next((each.value for each in self.identities if each.kind is kind), None)
 
 
 # --- what a request is about -----------------------------------------------------------------
@@ -90,6 +52,9 @@ class RatingAttributes:
     visited_network: str = ""  # MCC-MNC digits
     rat_type: int | None = None
     message_class: int | None = None
+    #: What held at the start of the event besides: "fee", "group:<name>", "favourite", "roaming",
+    #: "collect", and marks of the subscriber. Frozen with the rest.
+    facts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +69,14 @@ class SessionContext:
     fee_is_paid: bool  # conditions frozen at the start
     attributes: RatingAttributes
     catalogue_version: str
-    correlation: str = (
-        ""  # what ties the legs of a conference, the bearers of a connection together
-    )
+    #: What ties the legs of a conference, the bearers of a connection together.
+    correlation: str = ""
+    member: str = ""
+
+    @property
+    def subscriber_id(self) -> SubscriberId:
+        """Who is served."""
+        return SubscriberId(f"{self.account_id}.{self.member}" if self.member else self.account_id)
 
 
 # --- how a stretch of usage is paid ------------------------------------------------------------
@@ -125,32 +95,62 @@ class Rounding:
     quantum: int = 10_000  # micros; the currency's minor unit
 
 
-#: What a leg pays from. Buckets are named here when products bring them.
-MAIN_MONEY = "main"
-
-
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One way to pay for the stretch [start, end) of an event's own cumulative axis of units.
+    """What the stretch [start, end) of a way's own axis of units costs.
 
     A step that was begun is paid whole. The cost in micros of n steps is `price * n / denominator`
-    (the denominator is the charge's), plus `entry_micros` once when the stretch is entered.
-    `end - start` is a multiple of `step` unless it is cut by the event's end.
-    Legs of a charge are in order, do not overlap and leave no gap; past the last leg nothing can be
-    granted, and what is used there all the same is priced by the last leg.
+    (the denominator is the charge's), plus `entry / denominator` once when the stretch is entered.
+    `end - start` is a multiple of `step` unless it is cut by the end of all.
+    Legs of a way are in order, begin at 0, do not overlap and leave no gap.
     """
 
     start: int
     end: int
     step: int
     price: int  # numerator per step
-    entry_micros: int = 0
-    source: str = MAIN_MONEY
+    entry: int = 0  # numerator
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a way takes from a balance of units: `entry` with its first unit, `amount` for each begun step.
+
+    `step` 0: as many as the micros of money that the way costs, for limits in money.
+    """
+
+    source: str
+    step: int
+    amount: int = 0
+    entry: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to pay for usage: money by legs, units by draws, within a time.
+
+    A way has an axis of its own: its first unit is at 0 wherever in the event it is used. `name` is
+    stable within the event, what was used is kept under it; ways of one name share an axis. The way is
+    passed over outside [begins, ends), past its last leg, where a draw is short, and where the
+    account's own money is below `needs` when it would be entered. Where money is short, `stops` says
+    whether the event ends there or the next way is looked at.
+    """
+
+    name: str
+    legs: tuple[Leg, ...]
+    sources: tuple[str, ...] = (MAIN_MONEY,)  # balances of money, in the order they are taken from
+    draws: tuple[Draw, ...] = ()
+    begins: UtcMillis = NEVER
+    ends: UtcMillis = NEVER  # 0: without end
+    needs: int = 0  # micros
+    floor: int = 0  # units of its axis that must be payable before any are granted (free seconds)
+    stops: bool = True
+    is_apart: bool = False  # no grant goes on into it: it begins with a grant of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The answer of rating for one service of one event: rounding, denominator, legs."""
+    """The answer of rating for one service of one event: what it costs in money."""
 
     unit: UnitKind
     rounding: Rounding
@@ -159,6 +159,30 @@ class Price:
     name: str  # which price of which tariff matched, for records and people
     until: UtcMillis | None = None  # from then on another price may apply; None: none is known
     counts: str = "total"  # of octets: "total", "input" or "output"
+    least: int = 0  # micros: what an event costs at the least, once it costs anything
+    most: int = 0  # micros at the most; 0: no limit
+    floor: int = 0  # as in Way
+    limit: int = 0  # units of one event, whoever pays them; 0: no limit
+    needs: int = 0  # as in Way
+    tax: tuple[int, int] = (0, 1)  # the part of the cost that is tax: numerator, denominator
+    #: In place of money, or to limit it: counters and allowances of the price itself.
+    draws: tuple[Draw, ...] = ()
+    #: The price that serves when a draw of this one is exhausted: the next tier.
+    then: "Price | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A balance that a plan may take from. It may go down to `floor` (0 or negative).
+
+    A name with "@" is a counter: "7.sms@2019-03-04" is the balance "7.sms" in the period behind it,
+    which begins at 0 in each period. `notices` are amounts; whoever takes the balance to one of them
+    or below, from above it, has the subscriber told.
+    """
+
+    name: str
+    floor: int = 0
+    notices: tuple[int, ...] = ()
 
 
 # --- the plan, and what became of it -----------------------------------------------------------
@@ -187,7 +211,7 @@ class Charge:
 
     `key` names the service within the session ("10", "10/5", "-": rating group/service identifier).
     `used` is None when nothing was reported, `requested` None when no quota is wanted.
-    `legs` is empty only where there is no price: then nothing is debited and nothing granted.
+    `ways` is empty only where there is no price: then nothing is debited and nothing granted.
     """
 
     key: str
@@ -195,9 +219,17 @@ class Charge:
     requested: int | None
     rounding: Rounding = Rounding()
     denominator: int = 1
-    legs: tuple[Leg, ...] = ()
+    ways: tuple[Way, ...] = ()
     refusal: Refusal = Refusal.NONE
-    unit: UnitKind = UnitKind.EVENTS  # says how an absurd report is told
+    unit: UnitKind = (
+        UnitKind.EVENTS
+    )  # says how an absurd report is told, and whether units are time
+    limit: int = 0  # units of the whole event; 0: none
+    least: int = 0  # as in Price
+    most: int = 0
+    #: When what is reported was used; 0: the plan's `at`, and of seconds so much before it as they are.
+    used_at: UtcMillis = NEVER
+    note: str = ""  # for the record: catalogue version, price, tax; opaque to the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +242,11 @@ class ChargePlan:
     session_id: bytes
     partition: Partition
     account_id: AccountId  # "" for a U or T of a session never seen
+    subscriber_id: SubscriberId
     version: int  # of the subscriber snapshot it was planned from; 0 where there is none
     context: bytes  # the encoded SessionContext, in an INITIAL only; b"" otherwise
     charges: tuple[Charge, ...]
+    sources: tuple[Source, ...]  # every balance that a charge names, each once
     reply: str  # what a repeat of the answer must say again: opaque to the ledger
     is_refused_whole: bool  # no grant at all ends the session (voice), instead of standing per MSCC
     supervision_seconds: int  # Tcc
@@ -223,7 +257,7 @@ class ChargePlan:
     scope: str = "realm"  # whose sessions the peer may touch: its "host"'s, or of the "realm"
     state_id: int = 0  # Origin-State-Id of the client, 0 where it says none
     #: Rating time, by which an absurd report is told; 0: the store's own.
-    at: UtcMillis = UtcMillis(0)
+    at: UtcMillis = NEVER
     #: By charge, how long a client may be silent with its last units; 0: it is not watched.
     final_seconds: tuple[int, ...] = ()
 
@@ -240,12 +274,13 @@ class ChargeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeResult:
-    """Outcome of one MSCC. `is_final`: no leg can pay one more step after this grant."""
+    """Outcome of one MSCC. `is_final`: no way can pay one more unit after this grant."""
 
     key: str
     status: ChargeStatus
     granted: int = 0
     is_final: bool = False
+    way: str = ""  # the last one of the grant
 
 
 class OutcomeStatus(StrEnum):
@@ -277,7 +312,7 @@ class ChargeOutcome:
     reserved: int = 0  # change of the reserved amount, may be negative
     written_off: int = 0
     total_cost: int = 0  # booked for the whole session so far; of an event, its own cost
-    available: int = 0  # of the account afterwards
+    available: int = 0  # of the account's main money afterwards, what it may go below zero included
     subscriber: Subscriber | None = None  # with STALE only
     clamped: int = 0  # units of absurd reports that were not charged
     waiting: tuple[bytes, ...] = ()  # other sessions of the account to be re-authorised

@@ -1,8 +1,7 @@
 """Amounts as people write them become exact micros, or are refused with a sentence."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.amounts import format_amount, parse_amount
 from ocs.model import AMOUNT_LIMIT

@@ -11,6 +11,7 @@ from ocs.diameter.credit_control import CCA, CCR, FinalUnit, Money, MSCCAnswer, 
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import (
     BASE_APPLICATION,
+    CCR as CCR_COMMAND,
     CREDIT_CONTROL_APPLICATION,
     DPR,
     DWR,
@@ -20,9 +21,6 @@ from ocs.diameter.framing import (
     ProtocolError,
     pack_header,
     parse_header,
-)
-from ocs.diameter.framing import (
-    CCR as CCR_COMMAND,
 )
 
 _APPLICATION = u32(258, CREDIT_CONTROL_APPLICATION)

@@ -9,8 +9,8 @@ from ocs.diameter.cca import write_units
 from ocs.diameter.ccr import NTP_EPOCH, NTP_ERA
 from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, Money, MSCCAnswer, Units
 from ocs.diameter.dictionary import TGPP
-from ocs.diameter.framing import CCR as CCR_COMMAND
 from ocs.diameter.framing import (
+    CCR as CCR_COMMAND,
     HEADER_SIZE,
     Header,
     ProtocolError,

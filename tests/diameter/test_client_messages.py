@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from diameter.message import Message
 from diameter.message.commands import CreditControlAnswer, CreditControlRequest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ocs.diameter.avp import i32, i64, octets, text, u32, u64
 from ocs.diameter.ccr import decode_ccr

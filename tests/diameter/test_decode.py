@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ocs.diameter import base
 from ocs.diameter.avp import MAX_DEPTH, octets, text, u32, u64

@@ -29,8 +29,7 @@ from diameter.message.avp.grouped import (
     UserEquipmentInfo,
 )
 from diameter.message.commands import CreditControlAnswer, CreditControlRequest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ocs.diameter import base
 from ocs.diameter.avp import example, octets, text, u32, u64, walk
@@ -42,8 +41,6 @@ from ocs.diameter.credit_control import CCA, CCR, MSCC, USU, FinalUnit, Money, M
 from ocs.diameter.dictionary import TGPP, TYPES, AvpType
 from ocs.diameter.framing import (
     CCR as CCR_COMMAND,
-)
-from ocs.diameter.framing import (
     FLAG_E,
     FLAG_P,
     HEADER_SIZE,

@@ -6,8 +6,7 @@ from functools import partial
 import pytest
 from diameter.message import Message
 from diameter.message.commands import AbortSessionRequest, ReAuthAnswer, ReAuthRequest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.diameter.avp import M_BIT, octets, text, u32, walk
 from ocs.diameter.framing import (

@@ -18,8 +18,7 @@ from ocs.diameter.avp import i32, i64, octets, text, u32
 from ocs.diameter.client_messages import decode_cca, encode_ccr
 from ocs.diameter.credit_control import CCR, MSCC, Units
 from ocs.diameter.framing import ASR, RAR, pack_header
-from tests.charging.worked import ANY, MIB, MSISDN, data, mscc, seconds, voice
-from tests.charging.worked import octets as volume
+from tests.charging.worked import ANY, MIB, MSISDN, data, mscc, octets as volume, seconds, voice
 from tests.support import strict
 from tests.support.messages import cut_out, with_length
 from tests.support.rig import (

@@ -24,8 +24,7 @@ from ocs.node.peers import PeerConfig
 from ocs.node.server import NodeSettings
 from ocs.rating.catalogue import Catalogue, load
 from tests.charging.worked import DATA, IMSI, MSISDN, POLICY, REDIRECT
-from tests.support import rig as rigs
-from tests.support import strict
+from tests.support import rig as rigs, strict
 from tests.support.rig import HOST, REALM, Client, Rig
 
 FOLDER = Path(__file__).parent / "data"

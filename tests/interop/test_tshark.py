@@ -16,8 +16,7 @@ from redis.asyncio import Redis
 from ocs.charging.policy import ChargingPolicy
 from ocs.demo.client import Pushed
 from ocs.diameter import base
-from ocs.diameter.avp import octets as octets_avp
-from ocs.diameter.avp import text, u32
+from ocs.diameter.avp import octets as octets_avp, text, u32
 from ocs.diameter.client_messages import encode_ccr
 from ocs.diameter.credit_control import CCR, FinalUnit, Money, Units
 from ocs.diameter.framing import ASR, RAR, parse_header

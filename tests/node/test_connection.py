@@ -13,8 +13,7 @@ from ocs.diameter import peer as machine
 from ocs.diameter.avp import octets
 from ocs.diameter.client_messages import decode_cca
 from ocs.diameter.credit_control import CCA, CCR
-from ocs.diameter.framing import CCR as CCR_COMMAND
-from ocs.diameter.framing import DPR, DWR, FLAG_E, MAX_MESSAGE, parse_header
+from ocs.diameter.framing import CCR as CCR_COMMAND, DPR, DWR, FLAG_E, MAX_MESSAGE, parse_header
 from ocs.node import connection
 from ocs.node.connection import Connection
 from ocs.node.peers import PeerConfig, Peers

@@ -14,8 +14,7 @@ import pytest
 from structlog.typing import EventDict
 
 from ocs.diameter.framing import CER, Framer, parse_header
-from ocs.node import connection, tls
-from ocs.node import server as node_server
+from ocs.node import connection, server as node_server, tls
 from ocs.node.contract import Handler
 from ocs.node.server import TlsSettings
 from ocs.node.tls import server_context
