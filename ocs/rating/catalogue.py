@@ -8,49 +8,43 @@ Exceptions:
     CatalogueErrors   all that is wrong, each with file, key and what was expected
 """
 
-import csv
 import hashlib
-import io
 import tomllib
-from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import lcm
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeGuard
 
-from ocs.model import Price, RatingAttributes, UtcMillis
+from ocs.model import NEVER, Price, SessionContext, Subscriber, UnitKind, UtcMillis
+from ocs.rating.calendars import Holidays, local_time
 from ocs.rating.numbers import SHORT_NUMBER_DIGITS, Numbering
-from ocs.rating.read import COUNTS, TOTAL, PriceReader, Problem, is_table
-from ocs.rating.tariff import Occasion, Tariff
+from ocs.rating.product import CounterRule, ProductRule
+from ocs.rating.read import COUNTS, TOTAL, PriceReader, Problem
+from ocs.rating.read_csv import (
+    DESTINATIONS,
+    TABLES,
+    read_destinations,
+    read_networks,
+    read_ported,
+)
+from ocs.rating.read_general import (
+    ALWAYS_FREE,
+    GENERAL,
+    ZONE,
+    Currency as Currency,
+    read_free,
+    read_general,
+)
+from ocs.rating.read_price import EXACT_BELOW, Tax, read_tax
+from ocs.rating.read_product import PERCENT_USED, TARIFF, percents, read_counter, read_product
+from ocs.rating.read_value import is_table, micros
+from ocs.rating.tariff import HOME, INTERNATIONAL, NATIONAL, Occasion, PriceRule
 
-CURRENCIES = {
-    "KZT": (398, 2), "USD": (840, 2), "EUR": (978, 2), "RUB": (643, 2), "GBP": (826, 2),
-    "UZS": (860, 2), "KGS": (417, 2), "CNY": (156, 2), "TRY": (949, 2), "JPY": (392, 0),
-    "KWD": (414, 3),
-}  # fmt: skip
-
-
-GENERAL, DESTINATIONS = "catalogue.toml", "destinations.csv"
-HEADER = ["prefix", "class", "name"]
-GENERAL_KEYS = ("currency", "home_networks", "free", "numbering", "short_numbers")
-NUMBERING_KEYS = ("country", "trunk", "national_digits", "international")
-#: Longer than any short number, and E.164 has 15 digits with the country code.
-NATIONAL_DIGITS = range(SHORT_NUMBER_DIGITS + 1, 15)
-NO_SHORT_NUMBERS: Mapping[str, str] = MappingProxyType({})
-#: What `free` is where the file does not say.
-ALWAYS_FREE = frozenset({"emergency"})
-NETWORK_DIGITS = (5, 6)  # MCC-MNC (TS 29.061, 16.4.7)
-
-
-@dataclass(frozen=True, slots=True)
-class Currency:
-    """ISO 4217."""
-
-    name: str
-    code: int
-    decimals: int
+NOTHING: Mapping[str, str] = MappingProxyType({})
+#: What all prices of one unit are counted in must stay below: several may pay for one event.
+DENOMINATOR_LIMIT = 2**26
+MCC_DIGITS = 3
 
 
 class CatalogueErrors(Exception):
@@ -62,13 +56,18 @@ class CatalogueErrors(Exception):
 
 
 class Prefixes:
-    """Longest-prefix match from digits to a destination class; short numbers are looked up whole."""
+    """Longest-prefix match from digits to a destination class. Short numbers and ported ones are looked
+    up whole: a ported number is in its new network, whatever its prefix says."""
 
     def __init__(
-        self, rows: Mapping[str, str], short_numbers: Mapping[str, str] = NO_SHORT_NUMBERS
+        self,
+        rows: Mapping[str, str],
+        short_numbers: Mapping[str, str] = NOTHING,
+        ported: Mapping[str, str] = NOTHING,
     ) -> None:
         self._rows = rows
         self._short_numbers = short_numbers
+        self._ported = ported
         self._longest = max(map(len, rows), default=0)
 
     def find(self, number: str) -> str:
@@ -76,115 +75,269 @@ class Prefixes:
         if len(number) <= SHORT_NUMBER_DIGITS:
             # 112 is not a number of country code 1: prefixes are for E.164 numbers only.
             return self._short_numbers.get(number, "")
+        found = self._ported.get(number) if self._ported else None
+        if found is not None:
+            return found
         for length in range(min(len(number), self._longest), 0, -1):
             found = self._rows.get(number[:length])
             if found is not None:
                 return found
         return ""
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """Every class that a number may be of."""
+        tables = (self._rows, self._short_numbers, self._ported)
+        return frozenset(each for table in tables for each in table.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything that rating reads."""
+    """Everything that rating reads. It serves from `starts` up to `ends` (None: without end)."""
 
     version: str
     currency: Currency
     numbering: Numbering
     destinations: Prefixes
-    tariffs: dict[str, Tariff]
+    products: Mapping[str, ProductRule]
+    tariffs: Mapping[str, ProductRule]  # those of products that are tariffs
     home_networks: frozenset[str] = frozenset()  # MCC-MNC; empty: networks are not told apart
     free: frozenset[str] = ALWAYS_FREE
+    zones: Mapping[str, str] = field(default_factory=dict)  # of visited networks, by MCC-MNC or MCC
+    counters: Mapping[str, CounterRule] = field(default_factory=dict)
+    zone: str = ZONE  # of time
+    holidays: Holidays = field(default_factory=Holidays)
+    notices: tuple[int, ...] = ()  # micros of own money left
+    starts: UtcMillis = NEVER
+    ends: UtcMillis | None = None
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Every destination class."""
+        return self.destinations.classes
 
     def is_free(self, number: str) -> bool:
         """Whether calls to this number are free of control: answered whatever the account holds."""
         return self.destinations.find(number) in self.free
 
-    def is_home(self, network: str) -> bool:
-        """Whether prices at home hold in this network; one that is not known is home."""
-        return not network or not self.home_networks or network in self.home_networks
+    def network(self, visited: str) -> str:
+        """HOME, NATIONAL or INTERNATIONAL; a network that is not known is home."""
+        home = self.home_networks
+        if not visited or not home or visited in home:
+            return HOME
+        countries = {each[:MCC_DIGITS] for each in home}
+        return NATIONAL if visited[:MCC_DIGITS] in countries else INTERNATIONAL
+
+    def zone_of(self, visited: str) -> str:
+        """The zone of a visited network, "" where it has none."""
+        zones = self.zones
+        return zones.get(visited) or zones.get(visited[:MCC_DIGITS], "")
+
+    def occasion(
+        self,
+        subscriber: Subscriber,
+        context: SessionContext,
+        rating_group: int | None,
+        service_identifiers: tuple[int, ...],
+        at: UtcMillis,
+    ) -> Occasion:
+        """What a price is asked for. The operator's time zone counts where the subscriber has none."""
+        attributes = context.attributes
+        local = local_time(at, subscriber.zone or self.zone)
+        visited = attributes.visited_network
+        return Occasion(
+            attributes,
+            self.destinations.find(attributes.called),
+            self.network(visited),
+            self.zone_of(visited) if visited else "",
+            context.fee_is_paid,
+            rating_group,
+            frozenset(service_identifiers),
+            at,
+            local,
+            self.holidays.kind(local.date()),
+            subscriber.roams,
+            subscriber.attributes,
+        )
 
 
 def find_prices(
-    catalogue: Catalogue,
-    tariff_id: str,
-    attributes: RatingAttributes,
-    *,
-    fee_is_paid: bool,
-    rating_group: int | None,
-    service_identifiers: tuple[int, ...] = (),
-    at: UtcMillis,
+    catalogue: Catalogue, rules: tuple[PriceRule, ...], occasion: Occasion
 ) -> tuple[Price, ...]:
-    """The first price of the tariff whose conditions hold at a moment; () where there is none.
+    """The first price whose conditions hold at the moment; () where there is none.
 
-    Where it counts one direction of data, it and the first that counts the other: input, output.
+    Where it counts one direction of data, it and the first that counts the other: input, output. Its
+    `until` is the next moment at which another may apply. Abroad nothing has a price for whoever may not
+    roam.
     """
-    tariff = catalogue.tariffs.get(tariff_id)
-    if tariff is None:
+    if occasion.network != HOME and not occasion.roams:
         return ()
-    occasion = Occasion(
-        attributes,
-        catalogue.destinations.find(attributes.called),
-        catalogue.is_home(attributes.visited_network),
-        fee_is_paid,
-        rating_group,
-        frozenset(service_identifiers),
-        at,
-    )
-    matching = (rule.price for rule in tariff.rules if rule.matches(occasion))
-    first = next(matching, None)
-    if first is None:
-        return ()
-    found: tuple[Price, ...] = (first,)
-    if first.counts != TOTAL:
-        other = (each for each in matching if each.counts not in (TOTAL, first.counts))
-        both = [first, *islice(other, 1)]
-        found = tuple(sorted(both, key=lambda price: COUNTS.index(price.counts)))
-    changes = tariff.changes.get(attributes.service)
-    if changes is None or at >= changes[-1]:
-        return found
-    until = changes[bisect_right(changes, at)]
+    service = occasion.attributes.service
+    found: list[Price] = []
+    until = catalogue.ends
+    for rule in rules:
+        if rule.service != service or not rule.conditions.holds_there(occasion):
+            continue
+        change = rule.conditions.next_change(occasion.at, occasion.local)
+        if change is not None and (until is None or change < until):
+            until = change
+        if not rule.conditions.holds_then(occasion):
+            continue
+        if not found or (len(found) == 1 and _completes(rule.price, found[0])):
+            found.append(rule.price)
+        if change is None and (found[0].counts == TOTAL or len(found) > 1):
+            break  # whatever comes behind a price without an end is never reached
+    found.sort(key=lambda price: COUNTS.index(price.counts))
+    if until is None:
+        return tuple(found)
     return tuple(replace(each, until=until) for each in found)
 
 
+def _completes(price: Price, first: Price) -> bool:
+    """Whether a price counts the other direction of data."""
+    return first.counts != TOTAL and price.counts not in (TOTAL, first.counts)
+
+
 def load(folder: Path) -> Catalogue:
-    """The catalogue in `folder`: catalogue.toml, destinations.csv, and a TOML file for each tariff."""
+    """The catalogue in `folder`: catalogue.toml, CSV tables, and a TOML file for each product."""
     problems: list[Problem] = []
     files, version = _read(folder, problems)
-    given = _toml(files, GENERAL, problems)
-    general = given or {}
-    for key in sorted(general.keys() - set(GENERAL_KEYS)):
-        problems.append(Problem(GENERAL, key, f"no such key; known are {', '.join(GENERAL_KEYS)}"))
-    currency = _currency(general, problems)
-    numbering = _numbering(general, problems)
-    before = len(problems)
-    short_numbers = _short_numbers(general, problems)
-    rows = _destinations(files, problems)
-    # Where the classes themselves are not known, nothing can be said about their use.
-    is_known = len(problems) == before and None not in (given, files.get(DESTINATIONS))
-    classes = frozenset(rows.values()) | frozenset(short_numbers.values()) if is_known else None
-    free = _free(general, classes, problems)
-    before = len(problems)
-    home_networks = _home_networks(general, problems)
-    networks = None if given is None or len(problems) > before else home_networks
-    tariffs: dict[str, Tariff] = {}
-    names = [name for name in files if name not in (GENERAL, DESTINATIONS)]
-    for name in names:
-        given = _toml(files, name, problems)
-        if given is None:
-            continue
-        tariff = PriceReader(name, currency.decimals, classes, problems, networks).tariff(given)
-        if tariff is not None and tariff.id in tariffs:
-            problems.append(
-                Problem(name, "id", f"an id no other tariff has; {tariff.id!r} is used")
-            )
-        elif tariff is not None:
-            tariffs[tariff.id] = tariff
-    if not names:
-        problems.append(Problem(str(folder), "*.toml", "at least one tariff"))
-    if problems:
+    found = _Loader(files, problems).catalogue(folder, version)
+    if problems or found is None:
         raise CatalogueErrors(problems)
-    destinations = Prefixes(rows, short_numbers)
-    return Catalogue(version, currency, numbering, destinations, tariffs, home_networks, free)
+    return found
+
+
+class _Loader:
+    """Reads the texts of the files; the reading of one goes on where another is wrong."""
+
+    def __init__(self, files: dict[str, str | None], problems: list[Problem]) -> None:
+        self._files = files
+        self._problems = problems
+
+    def catalogue(self, folder: Path, version: str) -> Catalogue | None:
+        """The catalogue; None, with problems, where something is wrong."""
+        problems, files = self._problems, self._files
+        given = _toml(files, GENERAL, problems)
+        table = given or {}
+        general = read_general(table, problems)
+        before = len(problems)
+        rows = read_destinations(files, problems)
+        ported, zones = read_ported(files, problems), read_networks(files, problems)
+        destinations = Prefixes(rows, general.short_numbers, ported)
+        # Where the classes themselves are not known, nothing can be said about their use.
+        is_right = not any(each.key.startswith("short_numbers") for each in problems)
+        is_read = len(problems) == before and None not in (given, files.get(DESTINATIONS))
+        classes = destinations.classes if is_right and is_read else None
+        free = read_free(table, classes, problems)
+        decimals = general.currency.decimals
+        reader = PriceReader(GENERAL, decimals, classes, problems, None)
+        tax = read_tax(reader, "tax", table["tax"]) if "tax" in table else None
+        percentages, amounts = self._notices(table, reader)
+        counters = self._counters(table, reader, percentages)
+        names = [name for name in files if name not in (GENERAL, *TABLES)]
+        networks = None if given is None else general.home_networks
+        units = {name: each.unit for name, each in counters.items()}
+
+        def reader_of(name: str) -> PriceReader:
+            return PriceReader(
+                name, decimals, classes, problems, networks,
+                zones=frozenset(zones.values()), counters=units, tax=tax or Tax(),
+            )  # fmt: skip
+
+        products: dict[str, ProductRule] = {}
+        by_file: dict[str, ProductRule] = {}
+        for name in names:
+            of_file = _toml(files, name, problems)
+            if of_file is None:
+                continue
+            product = read_product(name, of_file, reader_of(name), percentages)
+            if product is not None and product.id in products:
+                expected = f"an id no other tariff has; {product.id!r} is used"
+                problems.append(Problem(name, "id", expected))
+            elif product is not None:
+                products[product.id] = by_file[name] = product
+        if not names:
+            problems.append(Problem(str(folder), "*.toml", "at least one tariff"))
+        if not problems:
+            problems.extend(_unknown(by_file))
+            problems.extend(_inexact(by_file))
+        if problems:
+            return None
+        tariffs = {name: each for name, each in products.items() if each.kind == TARIFF}
+        return Catalogue(
+            version, general.currency, general.numbering, destinations, products, tariffs,
+            general.home_networks or frozenset(), free, zones, counters, general.zone,
+            general.holidays, amounts, general.starts,
+        )  # fmt: skip
+
+    def _counters(
+        self, table: Mapping[str, object], reader: PriceReader, notices: tuple[int, ...]
+    ) -> dict[str, CounterRule]:
+        given = table.get("counters", {})
+        if not is_table(given):
+            reader.problem("counters", "a table: [counters.<name>]")
+            return {}
+        found = {name: read_counter(name, each, reader, notices) for name, each in given.items()}
+        return {name: each for name, each in found.items() if each is not None}
+
+    def _notices(
+        self, table: Mapping[str, object], reader: PriceReader
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """When people are told: percentages of what is used of a bucket, amounts of own money left."""
+        given = table.get("notices", [f"{each} %" for each in PERCENT_USED])
+        listed = given if isinstance(given, list) else [None]
+        shares = [each for each in listed if isinstance(each, str) and each.endswith("%")]
+        percentages = percents(shares)
+        amounts = [micros(each) for each in listed if each not in shares]
+        if percentages is None or None in amounts:
+            expected = 'a list of amounts used or left: ["80 %", "100 %", "100.00"]'
+            reader.problem("notices", expected)
+        return percentages or (), tuple(each for each in amounts if each is not None)
+
+
+def _prices(product: ProductRule) -> Iterator[Price]:
+    """Every price of a product, with the next tiers, and those of its buckets."""
+    paid = (payment.price for bucket in product.buckets for payment in bucket.payments)
+    for first in (*(rule.price for rule in product.rules), *paid):
+        price = first
+        while price is not None:
+            yield price
+            price = price.then
+
+
+def _unknown(by_file: Mapping[str, ProductRule]) -> Iterator[Problem]:
+    """Names of products that no file has: a fallback misspelt would serve nobody, and say nothing."""
+    known = {product.id for product in by_file.values()}
+    for file, product in by_file.items():
+        named = {
+            "requires": product.requires,
+            "excludes": product.excludes,
+            "forfeits": product.forfeits,
+            "fallback": {product.fallback} - {""},
+        }
+        for key, names in named.items():
+            for unknown in sorted(names - known):
+                yield Problem(file, key, f"the id of a product, not {unknown!r}")
+
+
+def _inexact(by_file: Mapping[str, ProductRule]) -> Iterator[Problem]:
+    """Prices that would not stay exact beside the others of their unit: they are counted together."""
+    common: dict[UnitKind, int] = {}
+    for file, product in by_file.items():
+        for price in _prices(product):
+            together = lcm(common.get(price.unit, 1), price.denominator)
+            if together > DENOMINATOR_LIMIT:
+                expected = "a price that can be counted together with the others of its unit"
+                yield Problem(file, price.name, expected)
+                return
+            common[price.unit] = together
+    for file, product in by_file.items():
+        for price in _prices(product):
+            factor = common[price.unit] // price.denominator
+            most = max(max(leg.price, leg.entry) for leg in price.legs)
+            if most * factor * common[price.unit] >= EXACT_BELOW:
+                yield Problem(file, price.name, "a price that stays exact beside the others")
 
 
 def _read(folder: Path, problems: list[Problem]) -> tuple[dict[str, str | None], str]:
@@ -198,7 +351,7 @@ def _read(folder: Path, problems: list[Problem]) -> tuple[dict[str, str | None],
     mark = hashlib.sha256()
     for path in paths:
         # Editors and copying tools keep files of their own beside ours, behind a dot.
-        if path.name.startswith(".") or not (path.suffix == ".toml" or path.name == DESTINATIONS):
+        if path.name.startswith(".") or not (path.suffix == ".toml" or path.name in TABLES):
             continue
         files[path.name] = None
         try:
@@ -229,132 +382,3 @@ def _toml(
     except RecursionError:
         problems.append(Problem(name, "-", "TOML: tables and lists nested less deeply"))
     return None
-
-
-def _currency(general: Mapping[str, object], problems: list[Problem]) -> Currency:
-    name = str(general.get("currency", "KZT"))
-    if name not in CURRENCIES:
-        known = ", ".join(sorted(CURRENCIES))
-        problems.append(Problem(GENERAL, "currency", f"a currency known here: {known}"))
-        name = "KZT"
-    return Currency(name, *CURRENCIES[name])
-
-
-def _is_digits(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value.isascii() and value.isdigit()
-
-
-def _numbering(general: Mapping[str, object], problems: list[Problem]) -> Numbering:
-    given = general.get("numbering", {})
-    if not is_table(given):
-        problems.append(Problem(GENERAL, "numbering", "a table: [numbering]"))
-        return Numbering()
-    before = len(problems)
-    home = Numbering()
-    country, trunk = given.get("country", home.country), given.get("trunk", home.trunk)
-    digits = given.get("national_digits", home.national_digits)
-    abroad = given.get("international", list(home.international))
-
-    def expect(is_right: bool, key: str, expected: str) -> None:
-        if not is_right:
-            problems.append(Problem(GENERAL, f"numbering.{key}", expected))
-
-    for key in sorted(given.keys() - set(NUMBERING_KEYS)):
-        expect(False, key, f"no such key; known are {', '.join(NUMBERING_KEYS)}")
-    expect(_is_digits(country), "country", 'digits in quotes: "7"')
-    expect(
-        trunk == "" or _is_digits(trunk), "trunk", 'digits in quotes: "8"; "" where none is dialled'
-    )
-    least, most = NATIONAL_DIGITS[0], NATIONAL_DIGITS[-1]
-    expect(
-        type(digits) is int and digits in NATIONAL_DIGITS,
-        "national_digits",
-        f"a whole number from {least} to {most}",
-    )
-    abroad = abroad if isinstance(abroad, list) else [None]
-    expect(all(map(_is_digits, abroad)), "international", 'a list of digits in quotes: ["00"]')
-    if len(problems) > before or type(digits) is not int:
-        return home
-    return Numbering(str(country), str(trunk), digits, tuple(map(str, abroad)))
-
-
-def _home_networks(general: Mapping[str, object], problems: list[Problem]) -> frozenset[str]:
-    given = general.get("home_networks", [])
-    listed = given if isinstance(given, list) else [None]
-    networks = [each for each in listed if _is_digits(each) and len(each) in NETWORK_DIGITS]
-    if networks != listed:
-        expected = 'a list of MCC-MNC, five or six digits in quotes: ["40102"]'
-        problems.append(Problem(GENERAL, "home_networks", expected))
-    return frozenset(networks)
-
-
-def _free(
-    general: Mapping[str, object], classes: frozenset[str] | None, problems: list[Problem]
-) -> frozenset[str]:
-    """Classes of numbers that are free of control; those given must be classes, where any are known."""
-    if "free" not in general:
-        return ALWAYS_FREE
-    given = general["free"]
-    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
-        problems.append(Problem(GENERAL, "free", 'a list of names in quotes: ["emergency"]'))
-        return ALWAYS_FREE
-    for unknown in sorted(set(given) - classes) if classes is not None else ():
-        known = ", ".join(sorted(classes or ()))
-        problems.append(Problem(GENERAL, "free", f"a class of numbers ({known}), not {unknown!r}"))
-    return frozenset(given)
-
-
-def _short_numbers(general: Mapping[str, object], problems: list[Problem]) -> dict[str, str]:
-    """Destination class by short number; the file lists the numbers of each class."""
-    given = general.get("short_numbers", {})
-    if not is_table(given):
-        problems.append(Problem(GENERAL, "short_numbers", "a table: [short_numbers]"))
-        return {}
-    found: dict[str, str] = {}
-    for kind, numbers in given.items():
-        key = f"short_numbers.{kind}"
-        listed = numbers if isinstance(numbers, list) else [None]
-        short = [each for each in listed if _is_digits(each) and len(each) <= SHORT_NUMBER_DIGITS]
-        if short != listed:
-            expected = (
-                f'a list of numbers of up to {SHORT_NUMBER_DIGITS} digits, in quotes: ["112"]'
-            )
-            problems.append(Problem(GENERAL, key, expected))
-            continue
-        for each in short:
-            if each in found:
-                problems.append(Problem(GENERAL, key, f"number {each} once"))
-            found[each] = kind
-    return found
-
-
-def _destinations(files: dict[str, str | None], problems: list[Problem]) -> dict[str, str]:
-    """Destination class by prefix."""
-    text = files.get(DESTINATIONS)
-    if text is None:
-        if DESTINATIONS not in files:
-            problems.append(Problem(DESTINATIONS, "-", "the file to be there"))
-        return {}
-    rows: dict[str, str] = {}
-    before = len(problems)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        if [cell.strip() for cell in next(reader, [])] != HEADER:
-            problems.append(Problem(DESTINATIONS, "line 1", "the header prefix,class,name"))
-            return {}
-        for row in reader:
-            if not row:
-                continue
-            where = f"line {reader.line_num}"
-            prefix, kind = [*(cell.strip() for cell in row), "", ""][:2]
-            if len(row) != len(HEADER) or not _is_digits(prefix) or not kind:
-                problems.append(Problem(DESTINATIONS, where, "prefix (digits),class,name"))
-            elif prefix in rows:
-                problems.append(Problem(DESTINATIONS, where, f"prefix {prefix} once"))
-            else:
-                rows[prefix] = kind
-    except csv.Error as error:
-        problems.append(Problem(DESTINATIONS, f"line {reader.line_num}", f"CSV: {error}"))
-    if not rows and len(problems) == before:
-        problems.append(Problem(DESTINATIONS, "-", "at least one row below the header"))
-    return rows

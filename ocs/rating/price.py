@@ -3,38 +3,48 @@
 Everything is an integer; the one rounding is a named rule on the running total of one event.
 """
 
-from ocs.model import Micros, Price, RoundingMode
+from collections.abc import Sequence
+
+from ocs.model import Charge, Leg, Micros, Price, RoundingMode
 
 #: No event is longer; the end of a leg that has none.
 MAX_UNITS = 2**50
 
 
+def legs_cost(legs: Sequence[Leg], units: int) -> int:
+    """What the first `units` of an axis cost, as a numerator over the denominator.
+
+    Units past the last leg are priced by it, so that usage beyond any grant is never free.
+    """
+    total = 0
+    for leg in legs:
+        stop = units if leg is legs[-1] else min(units, leg.end)
+        if stop > leg.start:
+            total += leg.entry + -((leg.start - stop) // leg.step) * leg.price
+    return total
+
+
 def exact_cost(price: Price, units: int) -> tuple[int, int]:
     """The cost of the first `units` of an event as whole micros and a rest over the denominator."""
-    whole, rest = 0, 0
-    last = price.legs[-1]
-    for leg in price.legs:
-        stop = units if leg is last else min(units, leg.end)
-        if stop > leg.start:
-            steps = -((leg.start - stop) // leg.step)
-            whole += leg.entry_micros
-            rest += steps * leg.price
-    return whole + rest // price.denominator, rest % price.denominator
+    return divmod(legs_cost(price.legs, units), price.denominator)
 
 
 def cost(price: Price, units: int) -> Micros:
     """The cost of the first `units` of an event, rounded once."""
-    whole, rest = exact_cost(price, units)
-    return Micros(rounded(price, whole, rest))
+    return Micros(rounded(price, *exact_cost(price, units)))
 
 
-def rounded(price: Price, whole: int, rest: int) -> int:
-    """`whole + rest/denominator` micros by the price's rounding mode and quantum."""
+def rounded(price: Price | Charge, whole: int, rest: int) -> int:
+    """`whole + rest/denominator` micros as money: rounded, then kept within `least` and `most`."""
     quantum = price.rounding.quantum
     if price.rounding.mode is RoundingMode.UP:
-        return -(-(whole + (rest > 0)) // quantum) * quantum
-    half = 2 * rest >= price.denominator
-    return (2 * whole + half + quantum) // (2 * quantum) * quantum
+        money = -(-(whole + (rest > 0)) // quantum) * quantum
+    else:
+        half = 2 * rest >= price.denominator
+        money = (2 * whole + half + quantum) // (2 * quantum) * quantum
+    if whole > 0 or rest > 0:
+        money = max(money, price.least)
+    return min(money, price.most) if price.most else money
 
 
 def can_pay(price: Price, used: int, stop: int, money: int) -> bool:
@@ -42,7 +52,7 @@ def can_pay(price: Price, used: int, stop: int, money: int) -> bool:
 
     A paid stretch needs one quantum even where its first steps round to nothing.
     """
-    if stop > price.legs[-1].end or cost(price, stop) > money:
+    if stop > price.legs[-1].end or 0 < price.limit < stop or cost(price, stop) > money:
         return False
     return money >= price.rounding.quantum or exact_cost(price, stop) == exact_cost(price, used)
 

@@ -7,12 +7,19 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from ocs.model import Price, RatingAttributes, UtcMillis
+from ocs.model import (
+    AccountId,
+    Partition,
+    Price,
+    RatingAttributes,
+    SessionContext,
+    Subscriber,
+    SubscriberState,
+    UtcMillis,
+)
 from ocs.rating.catalogue import (
-    CURRENCIES,
     Catalogue,
     CatalogueErrors,
     Currency,
@@ -23,6 +30,7 @@ from ocs.rating.catalogue import (
 from ocs.rating.numbers import Numbering
 from ocs.rating.price import cost
 from ocs.rating.read import Problem
+from ocs.rating.read_general import CURRENCIES
 
 GENERAL = """
 currency = "EUR"
@@ -145,7 +153,7 @@ def errors(folder: Path) -> list[Problem]:
         ({"catalogue.toml": "free = ['gratis']\n" + GENERAL, "destinations.csv": None},
          "destinations.csv", "-", "the file to be there"),
         ({"catalogue.toml": GENERAL.replace("EUR", "XXX")}, "catalogue.toml", "currency",
-         "a currency known here: CNY, EUR, "),
+         "a currency known here: AED, BDT, "),
         ({"catalogue.toml": GENERAL.replace('"EUR"', "[978]")}, "catalogue.toml", "currency",
          "a currency known here"),
         ({"catalogue.toml": "numbering = 49\nshort_numbers.free = ['112']"}, "catalogue.toml",
@@ -295,24 +303,42 @@ scalars = st.one_of(
     st.dates(), st.datetimes(), st.times(), st.datetimes(timezones=st.sampled_from(ZONES)),
     st.sampled_from(["", "voice", "data", "paid", "0", "9" * 30, "1 min", "1 MB", "1 KB", "up",
                      "0.000001", "999999999.999999", "49", "00", "112", "mobile", "terminating",
-                     "input", "visited", "auto", "emergency", "26201"]),
+                     "input", "visited", "auto", "emergency", "26201", "20:00-23:00", "sat",
+                     "03-08", "12 %", "day", "Asia/Almaty"]),
 )  # fmt: skip
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from(["until", "price", "x", "id", ""]), inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["until", "price", "unit", "rate", "x", ""]), inner, max_size=3
+        ),
     ),
     max_leaves=5,
 )
 general_keys = st.sampled_from(
-    ["currency", "home_networks", "free", "numbering", "short_numbers", "x"]
+    [
+        "currency",
+        "home_networks",
+        "free",
+        "numbering",
+        "short_numbers",
+        "zone",
+        "starts",
+        "holidays",
+        "notices",
+        "counters",
+        "tax",
+        "x",
+    ]
 )
 numbering_keys = st.sampled_from(["country", "trunk", "national_digits", "international", "x"])
 price_keys = st.sampled_from(
     ["service", "price", "per", "step", "maximum", "setup", "stretches", "destinations",
      "rating_groups", "fee", "direction", "rounding", "quantum", "service_identifiers",
-     "message_classes", "networks", "from", "to", "counts", "x"]
+     "message_classes", "networks", "from", "to", "counts", "zones", "apns", "rat_types", "when",
+     "unless", "attributes", "hours", "days", "minimum", "free", "least", "at_most", "min_balance",
+     "counter", "then", "tax", "x"]
 )  # fmt: skip
 sound_price = st.sampled_from(
     [
@@ -521,25 +547,45 @@ def test_a_short_number_is_never_read_as_a_prefix() -> None:
 # --- finding a price ------------------------------------------------------------------------------------
 
 
-def found(catalogue: Catalogue, attributes: RatingAttributes, **other: object) -> str | None:
-    """The name of the price that applies."""
-    prices = find_prices(
-        catalogue,
-        str(other.get("tariff", "basic")),
-        attributes,
-        fee_is_paid=other.get("fee_is_paid") is True,
-        rating_group=int(str(other["group"])) if "group" in other else None,
-        at=UtcMillis(0),
+def find(
+    catalogue: Catalogue,
+    attributes: RatingAttributes,
+    *identifiers: int,
+    tariff: str = "basic",
+    fee_is_paid: bool = False,
+    group: int | None = None,
+    at: int = 0,
+    **subscriber: object,
+) -> tuple[Price, ...]:
+    """The prices that apply to a session of a subscriber of the tariff."""
+    moment = UtcMillis(at)
+    served = replace(
+        Subscriber(AccountId("1"), Partition(0), 1, tariff, SubscriberState.ACTIVE, ()),
+        **subscriber,  # type: ignore[arg-type]  # fields by name, as the test says
     )
+    context = SessionContext(
+        AccountId("1"), Partition(0), attributes.service, tariff, moment, fee_is_paid, attributes, ""
+    )  # fmt: skip
+    occasion = catalogue.occasion(served, context, group, identifiers, moment)
+    return find_prices(catalogue, catalogue.tariffs[tariff].rules, occasion)
+
+
+def found(
+    catalogue: Catalogue,
+    attributes: RatingAttributes,
+    *,
+    fee_is_paid: bool = False,
+    **subscriber: object,
+) -> str | None:
+    """The name of the price that applies."""
+    prices = find(catalogue, attributes, fee_is_paid=fee_is_paid, **subscriber)  # type: ignore[arg-type]  # its fields
     assert len(prices) <= 1
     return prices[0].name if prices else None
 
 
 def test_no_price(tmp_path: Path) -> None:
-    """An unknown tariff, a service without prices, a class without one, and a number of no class."""
+    """A service without prices, a class without one, and a number of no class."""
     catalogue = load(write(tmp_path, {}))
-    call = RatingAttributes("voice", called="4915123456789")
-    assert found(catalogue, call, tariff="?") is None
     assert found(catalogue, RatingAttributes("sms", called="4915123456789")) is None
     for called in ("12125551234", "4491234567", "3030", ""):
         assert found(catalogue, RatingAttributes("voice", called=called)) is None
@@ -560,10 +606,214 @@ def test_the_first_price_whose_conditions_hold(tmp_path: Path) -> None:
         catalogue.tariffs["basic"].rules[4].price,
     )
     for group, expected in ((10, narrow), (11, wide), (None, wide)):
-        (price,) = find_prices(
-            catalogue, "basic", data, fee_is_paid=False, rating_group=group, at=UtcMillis(0)
-        )
+        (price,) = find(catalogue, data, group=group)
         assert price is expected
+
+
+# --- tables beside: ported numbers, zones of visited networks -------------------------------------------
+
+
+def test_a_ported_number_is_where_it_went(tmp_path: Path) -> None:
+    """Whole numbers, before any prefix; the next number is where its prefix says."""
+    ported = "number,class\n4915123456789,abroad\n"
+    catalogue = load(write(tmp_path, {"ported.csv": ported}))
+    numbers = ("4915123456789", "4915123456780", "49151234567891")
+    assert [catalogue.destinations.find(each) for each in numbers] == ["abroad", "mobile", "mobile"]
+
+
+ABROAD = """
+id = "basic"
+[[prices]]
+service = "voice"
+zones = ["neighbours"]
+price = "0.20"
+per = "1 min"
+[[prices]]
+service = "voice"
+networks = "national"
+price = "0.10"
+per = "1 min"
+[[prices]]
+service = "voice"
+networks = "international"
+price = "2.00"
+per = "1 min"
+[[prices]]
+service = "voice"
+price = "0.05"
+per = "1 min"
+"""
+NETWORKS = "network,zone,name\n232,neighbours,Austria\n23210,far,Hutchison\n"
+
+
+@pytest.mark.parametrize(
+    ("visited", "expected"),
+    [
+        ("", "basic voice"),
+        ("26201", "basic voice"),
+        ("26202", "basic voice national"),
+        ("23201", "basic voice zone neighbours"),
+        ("23210", "basic voice international"),  # listed itself: not in its country's zone
+        ("25001", "basic voice international"),
+    ],
+)
+def test_where_the_subscriber_is(tmp_path: Path, visited: str, expected: str) -> None:
+    """At home, in another network of the country, in a zone, elsewhere; or only at home."""
+    general = "home_networks = ['26201']\n" + GENERAL
+    files: dict[str, str | bytes | None] = {
+        "catalogue.toml": general, "basic.toml": ABROAD, "networks.csv": NETWORKS,
+    }  # fmt: skip
+    catalogue = load(write(tmp_path, files))
+    call = RatingAttributes("voice", visited_network=visited)
+    assert found(catalogue, call) == expected
+    assert found(catalogue, call, roams=False) == (expected if expected == "basic voice" else None)
+
+
+def test_a_zone_that_no_network_is_in(tmp_path: Path) -> None:
+    """Named where it stands, with or without the table of networks."""
+    for networks in (None, NETWORKS.replace("neighbours", "near")):
+        (problem,) = errors(write(tmp_path, {"basic.toml": ABROAD.replace(
+            'networks = "national"', "").replace('networks = "international"', ""),
+            "networks.csv": networks}))  # fmt: skip
+        assert (problem.file, problem.key) == ("basic.toml", "prices[1].zones")
+
+
+# --- local time -----------------------------------------------------------------------------------------
+
+NIGHTS = """
+id = "basic"
+[[prices]]
+service = "voice"
+days = ["holiday"]
+price = "0"
+per = "1 min"
+[[prices]]
+service = "voice"
+hours = ["22:00-06:00"]
+price = "0.01"
+per = "1 min"
+[[prices]]
+service = "voice"
+price = "0.05"
+per = "1 min"
+"""
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "amount", "until"),
+    [
+        # Thursday, 1 January 1970 is a holiday from midnight; Berlin is UTC+1, Almaty was UTC+6.
+        ("", -2, 10_000, -1),  # Berlin 23:00; the holiday begins with midnight
+        ("", -1, 0, 5),  # 00:00; at 06:00 another price might apply
+        ("", 22, 0, 23),  # 23:00 of the holiday: night, but the first price counts
+        ("", 23, 10_000, 29),
+        ("", 29, 50_000, 45),  # Friday, 06:00 to 22:00
+        ("Asia/Almaty", -7, 10_000, -6),
+        ("Asia/Almaty", -6, 0, 0),
+    ],
+)
+def test_hours_and_days_on_the_clock_of_the_subscriber(
+    tmp_path: Path, zone: str, hour: int, amount: int, until: int
+) -> None:
+    """Hours over midnight; a holiday; the operator's zone where the subscriber has none."""
+    general = 'zone = "Europe/Berlin"\nholidays = ["01-01"]\n' + GENERAL
+    catalogue = load(write(tmp_path, {"catalogue.toml": general, "basic.toml": NIGHTS}))
+    (price,) = find(catalogue, RatingAttributes("voice"), at=hour * HOUR, zone=zone)
+    assert cost(price, 60) == amount
+    assert price.until == until * HOUR
+
+
+# --- what holds for all prices --------------------------------------------------------------------------
+
+
+def test_taxes_counters_and_notices(tmp_path: Path) -> None:
+    """Of the whole catalogue: VAT on top, a counter of events, amounts at which people are told."""
+    general = (
+        'notices = ["50 %", "2.00", "0.50"]\ntax = { rate = "19 %", included = false }\n'
+        + GENERAL
+        + '[counters.day-sms]\nunit = "events"\ncapacity = "200 message"\nshared = true\n'
+    )
+    basic = (
+        TARIFF + '[[prices]]\nservice = "sms"\ncounter = "day-sms"\nprice = "1"\nper = "1 event"'
+    )
+    catalogue = load(write(tmp_path, {"catalogue.toml": general, "basic.toml": basic}))
+    assert catalogue.notices == (2_000_000, 500_000)
+    counter = catalogue.counters["day-sms"]
+    assert (counter.unit, counter.capacity, counter.span) == ("events", 200, "day")
+    assert (counter.is_shared, counter.notices) == (True, (100,))
+    (price,) = find(catalogue, RatingAttributes("sms"))
+    assert cost(price, 1) == 1_190_000
+    assert (price.tax, price.draws[0].source) == ((19, 119), "day-sms")
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "expected"),
+    [
+        ("notices = '80 %'", "notices", "a list of amounts used or left"),
+        ("notices = ['101 %']", "notices", "a list of amounts used or left"),
+        ("notices = [100]", "notices", "a list of amounts used or left"),
+        ("notices = [['80 %']]", "notices", "a list of amounts used or left"),
+        ("counters = 1", "counters", "a table: [counters.<name>]"),
+        ("counters.day = 1", "counters.day", "a table, by a name without spaces"),
+        ("counters.'a b' = {}", "counters.a b", "a table, by a name without spaces"),
+        ("counters.day = { unit = 'events', capacity = '0 event' }", "counters.day.capacity",
+         "a quantity like"),
+        ("counters.day = { unit = 'events', capacity = '1 event', every = '3 days' }",
+         "counters.day.every", '"day", "week"'),
+        ("tax = '19 %'", "tax", "a table"),
+        ("tax = { rate = 19 }", "tax.rate", "a percentage in quotes"),
+    ],
+)  # fmt: skip
+def test_one_mistake_in_what_holds_for_all(
+    tmp_path: Path, line: str, key: str, expected: str
+) -> None:
+    """One error, and none in the products that use it."""
+    found = errors(write(tmp_path, {"catalogue.toml": f"{line}\n{GENERAL}"}))
+    assert [(each.file, each.key) for each in found] == [("catalogue.toml", key)]
+    assert expected in found[0].expected
+
+
+def test_prices_that_cannot_be_counted_together(tmp_path: Path) -> None:
+    """0.000001 for so many seconds: 7,919 and 10,007 are prime, their product passes 2^26."""
+    one = 'id = "basic"\n[[prices]]\nservice = "voice"\nprice = "0.000001"\nstep = "1 s"\nper = '
+    other = one.replace("basic", "other")
+    load(write(tmp_path, {"basic.toml": one + '"7919 s"', "other.toml": other + '"8 s"'}))
+    (problem,) = errors(
+        write(tmp_path, {"basic.toml": one + '"7919 s"', "other.toml": other + '"10007 s"'})
+    )
+    assert (problem.file, problem.key) == ("other.toml", "other voice")
+    assert "counted together" in problem.expected
+
+
+def test_a_price_that_is_exact_only_alone(tmp_path: Path) -> None:
+    """90,000,000 a second is 9 x 10^13 micros: beside thirds times 3 x 3, which is below 2^53
+    (9.007 x 10^15); beside sevenths as well times 21 x 21, which is not."""
+    head = 'id = "basic"\n[[prices]]\nservice = "voice"\n'
+    dear = head + 'price = "90000000"\nper = "1 s"\n'
+    third = '[[prices]]\nservice = "voice"\nprice = "0.000001"\nstep = "1 s"\nper = "3 s"\n'
+    load(write(tmp_path, {"basic.toml": dear + third}))
+    (problem,) = errors(write(tmp_path, {"basic.toml": dear + third + third.replace("3 s", "7 s")}))
+    assert (problem.file, problem.key) == ("basic.toml", "basic voice")
+    assert "stays exact beside the others" in problem.expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ('requires = ["basic", "gone"]', "requires"),
+        ('excludes = ["gone"]', "excludes"),
+        ('forfeits = ["gone"]', "forfeits"),
+        ('fallback = "gone"\nfee = { amount = "1", every = "month" }', "fallback"),
+    ],
+)
+def test_a_product_that_no_file_has(tmp_path: Path, lines: str, key: str) -> None:
+    """A misspelt name would be a rule that never holds; those that are there are no mistake."""
+    other = OTHER.replace('id = "other"', f'id = "other"\n{lines}')
+    (problem,) = errors(write(tmp_path, {"other.toml": other}))
+    assert (problem.file, problem.key) == ("other.toml", key)
+    assert "'gone'" in problem.expected
+    load(write(tmp_path, {"other.toml": other.replace("gone", "basic")}))
 
 
 # --- numbers free of control, home networks -------------------------------------------------------------
@@ -597,7 +847,9 @@ def test_home_networks(tmp_path: Path) -> None:
     general = "home_networks = ['26201', '310410']\n" + GENERAL
     catalogue = load(write(tmp_path, {"catalogue.toml": general, "basic.toml": ROAMING}))
     networks = ["26201", "310410", "", "26202", "262010", "31041"]
-    assert [catalogue.is_home(each) for each in networks] == [True] * 3 + [False] * 3
+    home, national = ["home"] * 3, ["national"] * 3  # 262 and 310 are the operator's countries
+    assert [catalogue.network(each) for each in networks] == home + national
+    assert catalogue.network("25001") == "international"
     data, abroad = RatingAttributes("data"), RatingAttributes("data", visited_network="26202")
     assert found(catalogue, data) == "basic data"
     assert found(catalogue, abroad) == "basic data visited"
@@ -608,7 +860,7 @@ def test_home_networks(tmp_path: Path) -> None:
 def test_without_home_networks_every_network_is_home(tmp_path: Path) -> None:
     """Nothing tells them apart."""
     catalogue = load(write(tmp_path, {}))
-    assert catalogue.is_home("26202")
+    assert catalogue.network("26202") == "home"
     assert found(catalogue, RatingAttributes("data", visited_network="26202")) == "basic data"
 
 
@@ -662,16 +914,12 @@ def prices_at(
     catalogue: Catalogue, service: str, at: int, group: int | None = None, *identifiers: int
 ) -> tuple[Price, ...]:
     """What applies at a moment."""
-    return find_prices(
-        catalogue, "wide", RatingAttributes(service), fee_is_paid=False, rating_group=group,
-        service_identifiers=identifiers, at=UtcMillis(at),
-    )  # fmt: skip
+    attributes = RatingAttributes(service)
+    return find(catalogue, attributes, *identifiers, tariff="wide", group=group, at=at)
 
 
 def test_nothing_applies(wide: Catalogue) -> None:
-    """An unknown tariff, a service without prices, a service not named, a price that has ended."""
-    call = RatingAttributes("voice")
-    assert find_prices(wide, "?", call, fee_is_paid=True, rating_group=None, at=UtcMillis(0)) == ()
+    """A service without prices, a service not named, a price that has ended."""
     assert prices_at(wide, "sms", 0) == ()
     assert prices_at(wide, "vas", 0) == ()
     assert prices_at(wide, "vas", 0, None, 1, 2) == ()

@@ -1,8 +1,7 @@
 """Numbers as dialled, as written and as signalled, made comparable."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.rating.numbers import Numbering, bare, normalise
 

@@ -7,8 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.model import Leg, Price, Rounding, RoundingMode, UnitKind
 from ocs.rating.price import MAX_UNITS, affordable, can_pay, cost, exact_cost, rounded
@@ -17,10 +16,19 @@ HALF_UP, UP = RoundingMode.HALF_UP, RoundingMode.UP
 
 
 def priced(
-    *legs: Leg, denominator: int = 1, mode: RoundingMode = HALF_UP, quantum: int = 1
+    *legs: Leg,
+    denominator: int = 1,
+    mode: RoundingMode = HALF_UP,
+    quantum: int = 1,
+    least: int = 0,
+    most: int = 0,
+    limit: int = 0,
 ) -> Price:
     """A price of these legs."""
-    return Price(UnitKind.SECONDS, Rounding(mode, quantum), denominator, legs, "")
+    rounding = Rounding(mode, quantum)
+    return Price(
+        UnitKind.SECONDS, rounding, denominator, legs, "", least=least, most=most, limit=limit
+    )
 
 
 @st.composite
@@ -46,9 +54,8 @@ def by_fractions(price: Price, units: int) -> Fraction:
         is_last = number == len(price.legs) - 1
         inside = (units if is_last else min(units, leg.end)) - leg.start
         if inside > 0:
-            total += leg.entry_micros + ceil(Fraction(inside, leg.step)) * Fraction(
-                leg.price, price.denominator
-            )
+            steps = ceil(Fraction(inside, leg.step))
+            total += Fraction(leg.entry + steps * leg.price, price.denominator)
     return total
 
 
@@ -71,6 +78,20 @@ def test_nothing_past_the_last_leg_is_granted() -> None:
     assert affordable(price, 10**15, 100, used=75) == 0
 
 
+def test_nothing_past_the_limit_of_the_event_is_granted() -> None:
+    """A price may end an event before its legs end."""
+    price = priced(Leg(0, 60, 1, 1), limit=40)
+    assert not can_pay(price, 0, 41, 10**15)
+    assert affordable(price, 10**15, 100) == 40
+
+
+def test_the_least_cost_is_needed_for_the_first_unit() -> None:
+    """An event that costs anything costs 50: with 49 nothing is granted, with 50 as much as 50 pays."""
+    price = priced(Leg(0, 1000, 1, 2), least=50)
+    assert affordable(price, 49, 1000) == 0
+    assert affordable(price, 50, 1000) == 25
+
+
 def test_a_paid_stretch_needs_one_quantum() -> None:
     """Steps that round to nothing are not free: at balance 0 a priced service does not start."""
     price = priced(Leg(0, MAX_UNITS, 1, 1), denominator=100, quantum=10)
@@ -90,7 +111,7 @@ def test_a_free_stretch_needs_nothing_and_ends_where_it_is_paid_again() -> None:
 
 def test_an_entry_fee_is_due_with_the_first_unit() -> None:
     """No unit without the whole entry fee; with it the free stretch behind it."""
-    price = priced(Leg(0, 100, 1, 0, entry_micros=30))
+    price = priced(Leg(0, 100, 1, 0, entry=30))
     assert cost(price, 0) == 0
     assert affordable(price, 29, 100) == 0
     assert affordable(price, 30, 100) == 100
@@ -135,8 +156,24 @@ def test_rounding(mode: RoundingMode, quantum: int, whole: int, rest: int, expec
 )
 def test_legs_by_hand(units: int, expected: int) -> None:
     """100 on entry and 5 a begun ten up to 20, then 3 each; use past the end is priced by the last leg."""
-    price = priced(Leg(0, 20, 10, 5, entry_micros=100), Leg(20, 30, 1, 3))
+    price = priced(Leg(0, 20, 10, 5, entry=100), Leg(20, 30, 1, 3))
     assert cost(price, units) == expected
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [(0, 0), (3, 0), (4, 50), (25, 50), (26, 52), (40, 80), (41, 80), (9000, 80)],
+)
+def test_least_and_most(units: int, expected: int) -> None:
+    """Three free units cost nothing; then 2 each, 50 at the least once anything is due, 80 at the most."""
+    price = priced(Leg(0, 3, 1, 0), Leg(3, MAX_UNITS, 1, 2, entry=6), least=50, most=80)
+    assert cost(price, units) == expected
+
+
+def test_the_least_is_due_where_the_cost_itself_rounds_to_nothing() -> None:
+    """A fifth of a micro rounds to 0, but it is a cost: the least is due."""
+    price = priced(Leg(0, 60, 1, 1), denominator=5, least=7)
+    assert (cost(price, 0), cost(price, 1)) == (0, 7)
 
 
 @given(price=prices(), units=st.integers(0, 20_000))

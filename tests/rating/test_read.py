@@ -4,13 +4,15 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.model import Leg, Rounding, RoundingMode, UnitKind
+from ocs.rating.calendars import Hours
 from ocs.rating.price import MAX_UNITS, exact_cost
+from ocs.rating.product import ProductRule
 from ocs.rating.read import EXACT_BELOW, PriceReader, Problem, is_table
-from ocs.rating.tariff import Tariff
+from ocs.rating.read_product import read_product
+from ocs.rating.tariff import Conditions
 
 CLASSES = frozenset({"on-net", "off-net"})
 CALL: dict[str, object] = {"service": "voice", "price": "6.00", "per": "1 min", "step": "1 s"}
@@ -27,14 +29,15 @@ def read(
     classes: frozenset[str] | None = CLASSES,
     decimals: int = 2,
     home_networks: frozenset[str] | None = HOME,
-) -> tuple[Tariff | None, list[Problem]]:
+) -> tuple[ProductRule | None, list[Problem]]:
     """A tariff read from the tables of its file, and what is wrong with it."""
     problems: list[Problem] = []
-    reader = PriceReader("x.toml", decimals, classes, problems, home_networks)
-    return reader.tariff(given), problems
+    zones = frozenset({"cis"})
+    reader = PriceReader("x.toml", decimals, classes, problems, home_networks, zones=zones)
+    return read_product("x.toml", given, reader), problems
 
 
-def read_price(price: object) -> tuple[Tariff | None, list[tuple[str, str]]]:
+def read_price(price: object) -> tuple[ProductRule | None, list[tuple[str, str]]]:
     """A tariff of one price: keys within it and what was expected."""
     tariff, problems = read({"id": "x", "prices": [price]})
     assert all(each.file == "x.toml" for each in problems)
@@ -136,9 +139,29 @@ def test_mistakes_in_a_tariff(given: dict[str, object], keys: list[str]) -> None
         ({**CALL, "message_classes": ["auto"]}, "message_classes", 'only with service = "mms"'),
         ({**MMS, "service": "sms", "message_classes": []}, "message_classes",
          'only with service = "mms"'),
-        ({**CALL, "networks": "abroad"}, "networks", '"home", "visited" or "any"'),
-        ({**CALL, "networks": ["home"]}, "networks", '"home", "visited" or "any"'),
-        ({**CALL, "networks": ""}, "networks", '"home", "visited" or "any"'),
+        ({**CALL, "networks": "abroad"}, "networks",
+         '"home", "visited", "national", "international" or "any"'),
+        ({**CALL, "networks": ["home"]}, "networks",
+         '"home", "visited", "national", "international" or "any"'),
+        ({**CALL, "networks": ""}, "networks",
+         '"home", "visited", "national", "international" or "any"'),
+        ({**CALL, "networks": "visited", "zones": ["far"]}, "zones",
+         "a zone of networks.csv, not 'far'"),
+        ({**CALL, "zones": "cis"}, "zones", "a list of names in quotes"),
+        ({**CALL, "apns": [1]}, "apns", "a list of names in quotes"),
+        ({**CALL, "apns": [""]}, "apns", "a list of names in quotes"),
+        ({**CALL, "rat_types": ["6"]}, "rat_types", "a list of whole numbers"),
+        ({**CALL, "when": "favourite"}, "when", "a list of names in quotes"),
+        ({**CALL, "unless": [["roaming"]]}, "unless", "a list of names in quotes"),
+        ({**CALL, "attributes": ["segment"]}, "attributes", 'a table: { segment = ["staff"] }'),
+        ({**CALL, "attributes": {"segment": "staff"}}, "attributes.segment",
+         "a list of names in quotes"),
+        ({**CALL, "hours": "20:00-23:00"}, "hours", "a list of hours in quotes"),
+        ({**CALL, "hours": ["20-23"]}, "hours", "a list of hours in quotes"),
+        ({**CALL, "hours": ["²0:00-23:00"]}, "hours", "a list of hours in quotes"),
+        ({**CALL, "days": "weekend"}, "days", "a list of days in quotes (mon, tue"),
+        ({**CALL, "days": ["saturday"]}, "days", "a list of days in quotes"),
+        ({**CALL, "days": [["sat"]]}, "days", "a list of days in quotes"),
         ({**CALL, "from": "2016-07-01T00:00:00+06:00"}, "from", "a moment with its zone, not in"),
         ({**CALL, "from": datetime(2016, 7, 1)}, "from", "a moment with its zone"),  # noqa: DTZ001  the zone is missing on purpose
         ({**CALL, "from": date(2016, 7, 1)}, "from", "a moment with its zone"),
@@ -190,11 +213,9 @@ STRETCHED = {**without(CALL, "price"), "maximum": "30 min"}
          "a quantity"),
         ({**STRETCHED, "stretches": [UNTIL_2_MIN, UNTIL_2_MIN, FREE]}, "stretches[2]",
          "an end behind its start"),
-        ({**STRETCHED, "stretches": [{"until": "31 min", "price": "1"}, FREE]}, "stretches[2]",
-         "before the maximum"),
         ({**STRETCHED, "stretches": [FREE, FREE]}, "stretches[2]", "an end behind its start"),
         ({**STRETCHED, "stretches": [UNTIL_2_MIN, {**FREE, "per": "1 s"}]}, "stretches[2].per",
-         "no such key; known are until, price"),
+         "no such key; known are until, price, step"),
         ({**STRETCHED, "step": "50 s", "stretches": [UNTIL_2_MIN, FREE]}, "stretches",
          "an until on whole steps"),
         ({**STRETCHED, "price": "1.00", "stretches": [UNTIL_2_MIN, FREE]}, "price",
@@ -275,7 +296,7 @@ def legs(price: dict[str, object]) -> tuple[int, tuple[Leg, ...]]:
         (without(CALL, "step"), 1, (Leg(0, MAX_UNITS, 60, 6_000_000),)),
         # 11.00 a minute: 11,000,000 / 60 = 550,000 / 3.
         ({**CALL, "price": "11.00"}, 3, (Leg(0, MAX_UNITS, 1, 550_000),)),
-        ({**CALL, "price": "11", "per": "1 h", "maximum": "2 h"}, 9, (Leg(0, 7200, 1, 27_500),)),
+        ({**CALL, "price": "11", "per": "1 h", "maximum": "2 h"}, 9, (Leg(0, MAX_UNITS, 1, 27_500),)),
         ({**CALL, "setup": "0.25"}, 1, (Leg(0, MAX_UNITS, 1, 100_000, 250_000),)),
         ({**CALL, "price": "0"}, 1, (Leg(0, MAX_UNITS, 1, 0),)),
         ({**CALL, "price": "0.000001"}, 60, (Leg(0, MAX_UNITS, 1, 1),)),
@@ -291,9 +312,9 @@ def legs(price: dict[str, object]) -> tuple[int, tuple[Leg, ...]]:
         ({**CALL, "service": "video"}, 1, (Leg(0, MAX_UNITS, 1, 100_000),)),
         # One denominator for all stretches; the fee of the event stands at its first.
         ({**STRETCHED, "setup": "1.00", "stretches": [{"until": "2 min", "price": "16.70"}, FREE]},
-         3, (Leg(0, 120, 1, 835_000, 1_000_000), Leg(120, 1800, 1, 0))),
-        # The end of the event may cut a step.
-        ({**CALL, "step": "1 min", "maximum": "90 s"}, 1, (Leg(0, 90, 60, 6_000_000),)),
+         3, (Leg(0, 120, 1, 835_000, 3_000_000), Leg(120, MAX_UNITS, 1, 0))),
+        # The limit of an event is not its price's.
+        ({**CALL, "step": "1 min", "maximum": "90 s"}, 1, (Leg(0, MAX_UNITS, 60, 6_000_000),)),
     ],
 )  # fmt: skip
 def test_legs(price: dict[str, object], denominator: int, expected: tuple[Leg, ...]) -> None:
@@ -355,14 +376,18 @@ def test_conditions_and_names() -> None:
     assert (tariff.id, tariff.name) == ("x", "For all")
     first, second, third = tariff.rules
     assert first.service == "voice"
-    assert first.destinations == {"on-net", "off-net"}
-    assert first.rating_groups == {0, 10, 4294967295}
-    assert (first.fee, first.direction) == (False, "originating")
+    assert first.conditions.destinations == {"on-net", "off-net"}
+    assert first.conditions.rating_groups == {0, 10, 4294967295}
+    assert (first.conditions.fee, first.conditions.direction) == (False, "originating")
     assert first.price.name == (
         "x voice originating off-net, on-net fee unpaid group 0, 10, 4294967295"
     )
-    assert (second.fee, second.price.name) == (True, "x voice fee paid")
-    assert (third.fee, third.direction, third.destinations) == (None, "", frozenset())
+    assert (second.conditions.fee, second.price.name) == (True, "x voice fee paid")
+    assert (third.conditions.fee, third.conditions.direction, third.conditions.destinations) == (
+        None,
+        "",
+        frozenset(),
+    )
     assert (third.price.name, third.price.unit) == ("x data", UnitKind.OCTETS)
 
 
@@ -374,13 +399,47 @@ def test_services_networks_and_message_classes() -> None:
     tariff, problems = read({"id": "x", "prices": [given, auto, MMS]})
     assert tariff is not None, problems
     first, second, third = tariff.rules
-    assert first.message_classes == {0, 2}
-    assert second.message_classes == {1, 3}
-    assert first.service_identifiers == {0, 9, 4294967295}
+    assert first.conditions.message_classes == {0, 2}
+    assert second.conditions.message_classes == {1, 3}
+    assert first.conditions.service_identifiers == {0, 9, 4294967295}
     assert first.price.name == "x mms service 0, 9, 4294967295 personal, informational visited"
     assert second.price.name == "x mms advertisement, auto"
-    assert (third.message_classes, third.service_identifiers) == (frozenset(), frozenset())
-    assert [each.networks for each in tariff.rules] == ["visited", "any", "home"]
+    assert (third.conditions.message_classes, third.conditions.service_identifiers) == (
+        frozenset(),
+        frozenset(),
+    )
+    assert [each.conditions.networks for each in tariff.rules] == ["visited", "any", "home"]
+
+
+def test_conditions_of_place_time_and_person() -> None:
+    """Each is read as written; words for days become days, and a zone is where it is, home or not."""
+    given = {**CALL, "zones": ["cis"], "apns": ["internet"], "rat_types": [6, 1],
+             "when": ["favourite", "group:1"], "unless": ["roaming"],
+             "attributes": {"segment": ["staff", "family"], "home zone": ["4"]},
+             "hours": ["22:00-08:00", "12:00-13:00"], "days": ["weekend", "holiday", "mon"]}  # fmt: skip
+    tariff, problems = read({"id": "x", "prices": [given]})
+    assert tariff is not None, problems
+    assert tariff.rules[0].conditions == Conditions(
+        networks="any",
+        zones=frozenset({"cis"}),
+        apns=frozenset({"internet"}),
+        rat_types=frozenset({1, 6}),
+        when=frozenset({"favourite", "group:1"}),
+        unless=frozenset({"roaming"}),
+        traits=(("home zone", frozenset({"4"})), ("segment", frozenset({"staff", "family"}))),
+        hours=(Hours(22 * 60, 8 * 60), Hours(12 * 60, 13 * 60)),
+        days=frozenset({"sat", "sun", "holiday", "mon"}),
+    )
+
+
+def test_an_empty_condition_asks_nothing() -> None:
+    """A list or table without values is as good as none, whichever it is."""
+    lists = ("destinations", "rating_groups", "service_identifiers", "zones", "apns", "rat_types",
+             "when", "unless", "hours", "days")  # fmt: skip
+    empty = {**CALL, **{each: [] for each in lists}, "attributes": {"segment": []}}
+    tariff, problems = read({"id": "x", "prices": [empty]}, home_networks=frozenset())
+    assert tariff is not None, problems
+    assert tariff.rules[0].conditions == Conditions()
 
 
 def test_without_home_networks_a_price_holds_anywhere() -> None:
@@ -389,7 +448,7 @@ def test_without_home_networks_a_price_holds_anywhere() -> None:
         given: dict[str, object] = {"id": "x", "prices": [CALL, {**CALL, "networks": "any"}]}
         tariff, _ = read(given, home_networks=home_networks)
         assert tariff is not None
-        assert [each.networks for each in tariff.rules] == ["any", "any"]
+        assert [each.conditions.networks for each in tariff.rules] == ["any", "any"]
 
 
 def test_moments() -> None:
@@ -404,10 +463,12 @@ def test_moments() -> None:
     tariff, problems = read({"id": "x", "prices": given})
     assert tariff is not None, problems
     first, second, third = tariff.rules
-    assert (first.begins, first.ends) == (1_467_309_600_000, 1_467_309_601_005)
-    assert (second.begins, second.ends) == (None, 1_467_309_600_000)
-    assert (third.begins, third.ends) == (None, None)
-    assert tariff.changes == {"voice": (1_467_309_600_000, 1_467_309_601_005)}
+    assert (first.conditions.begins, first.conditions.ends) == (
+        1_467_309_600_000,
+        1_467_309_601_005,
+    )
+    assert (second.conditions.begins, second.conditions.ends) == (None, 1_467_309_600_000)
+    assert (third.conditions.begins, third.conditions.ends) == (None, None)
 
 
 def test_directions_of_data() -> None:
