@@ -18,12 +18,12 @@ from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import OpenSession, Posting
+from ocs.books import OpenSession
 from ocs.expiry import BATCH, Sweeper
 from ocs.inbox import ASR, Message, read_message, tell
 from ocs.metrics import Metrics
-from ocs.model import ChargeStatus, Leg, Micros, OutcomeStatus, Subscriber, UnitKind
-from tests.support.plans import call, plan, subscriber
+from ocs.model import ChargeStatus, Leg, OutcomeStatus, Subscriber, UnitKind
+from tests.support.plans import call, plan, subscriber, topup
 
 PARTITIONS = 4
 #: Tcc of the plans is 20 minutes: long past, long to come.
@@ -112,10 +112,7 @@ async def stage(redis: Redis) -> Stage:
     ledger = RedisLedger(redis, library, PARTITIONS)
     payer = await ledger.put(subscriber())
     assert payer is not None
-    amount = Micros(100_000_000)
-    await ledger.post(
-        Posting(payer.account_id, payer.partition, "k", "topup", amount, "test", "test")
-    )
+    await ledger.post(topup(payer, 100_000_000))
     return Stage(redis, library, payer)
 
 

@@ -16,13 +16,12 @@ from ocs.abmf import keys
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import OpenSession, Posting
+from ocs.books import OpenSession
 from ocs.diameter.avp import u32
 from ocs.diameter.framing import ASR, HEADER_SIZE, RAR, pack_header, parse_header
 from ocs.inbox import Inbox, LocalIdentity, tell
 from ocs.metrics import Metrics
-from ocs.model import Micros
-from tests.support.plans import call, plan, subscriber
+from tests.support.plans import call, plan, subscriber, topup
 
 PARTITIONS = 4
 
@@ -127,9 +126,7 @@ async def stage(redis: Redis) -> Stage:
     ledger = RedisLedger(redis, library, PARTITIONS)
     payer = await ledger.put(subscriber())
     assert payer is not None
-    await ledger.post(
-        Posting(payer.account_id, payer.partition, "k", "topup", Micros(30_000_000), "t", "t")
-    )
+    await ledger.post(topup(payer, 30_000_000))
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     return Stage(redis, ledger)
 

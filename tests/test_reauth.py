@@ -13,8 +13,7 @@ from ocs.abmf.encoding import raw
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import Posting
-from ocs.model import Micros
+from ocs.books import Act, Movement, Posting
 from ocs.reauth import NAMES_AT_MOST, Reauthoriser
 from ocs.store.connect import connect
 from tests.support.plans import call, plan, subscriber
@@ -29,7 +28,15 @@ async def opened(redis: Redis) -> list[bytes]:
     payer = await ledger.put(subscriber())
     assert payer is not None
     await ledger.post(
-        Posting(payer.account_id, payer.partition, "1", "topup", Micros(30_000_000), "t", "t")
+        Posting(
+            payer.account_id,
+            payer.partition,
+            "1",
+            "topup",
+            (Movement(Act.CREDIT, amount=30_000_000),),
+            "t",
+            "t",
+        )
     )
     names = [b"one", b"two\x00{}"]
     for each in names:

@@ -5,20 +5,31 @@ And the one name of ours that a client keeps for us: Refund-Information, the tok
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
+from typing import Any
 
 from ocs.abmf import keys
 from ocs.model import (
     AccountId,
+    Bucket,
     Identity,
     IdentityKind,
     Partition,
+    Product,
+    ProductState,
     RatingAttributes,
     SessionContext,
     Subscriber,
     SubscriberState,
     UtcMillis,
 )
+
+#: Fields of a subscriber that JSON holds as they are, and what they are where a record has none.
+PLAIN: dict[str, Any] = {
+    each.name: each.default
+    for each in fields(Subscriber)
+    if each.default is not MISSING and each.name not in ("paid_until", "products")
+}
 
 
 def raw(value: object) -> bytes:
@@ -27,8 +38,8 @@ def raw(value: object) -> bytes:
 
 
 def encode_subscriber(each: Subscriber) -> bytes:
-    """Everything but the version, which the store counts."""
-    value = {
+    """Everything but the version, which the store counts; what says nothing is left out."""
+    value: dict[str, object] = {
         "account": each.account_id,
         "partition": each.partition,
         "tariff": each.tariff,
@@ -36,12 +47,39 @@ def encode_subscriber(each: Subscriber) -> bytes:
         "ids": [[one.kind.value, one.value] for one in each.identities],
         "paid_until": each.paid_until,
     }
+    if each.products:
+        value["products"] = [_product(one) for one in each.products]
+    for name, default in PLAIN.items():
+        found = getattr(each, name)
+        if found != default:
+            value[name] = found
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+def _product(each: Product) -> list[object]:
+    buckets = [[one.balance, one.name, one.begins, one.ends] for one in each.buckets]
+    return [
+        each.number, each.product, each.state.value, each.since, each.due, each.period, buckets,
+    ]  # fmt: skip
+
+
+def _read_product(value: list[Any]) -> Product:
+    number, product, state, since, due, period, buckets = value
+    return Product(
+        number,
+        product,
+        ProductState(state),
+        since,
+        due,
+        period,
+        tuple(Bucket(*one) for one in buckets),
+    )
+
+
 def decode_subscriber(data: bytes, version: int) -> Subscriber:
-    """The snapshot at `version`."""
+    """The snapshot at `version`, also one that an earlier release stored."""
     value = json.loads(data)
+    plain = {name: _frozen(value.get(name, default)) for name, default in PLAIN.items()}
     return Subscriber(
         account_id=AccountId(value["account"]),
         partition=Partition(value["partition"]),
@@ -50,18 +88,29 @@ def decode_subscriber(data: bytes, version: int) -> Subscriber:
         state=SubscriberState(value["state"]),
         identities=tuple(Identity(IdentityKind(kind), text) for kind, text in value["ids"]),
         paid_until=UtcMillis(value["paid_until"]),
+        products=tuple(_read_product(one) for one in value.get("products", ())),
+        **plain,
     )
 
 
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, also inside each other."""
+    return tuple(_frozen(each) for each in value) if isinstance(value, list | tuple) else value
+
+
 def encode_context(context: SessionContext) -> bytes:
-    """A session's context."""
-    return json.dumps(asdict(context), separators=(",", ":")).encode()
+    """A session's context; facts in order, so that one context has one encoding."""
+    value = asdict(context)
+    value["attributes"]["facts"] = sorted(context.attributes.facts)
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def decode_context(data: bytes) -> SessionContext:
-    """The context that `encode_context` wrote."""
+    """The context that `encode_context` wrote, also that of an earlier release."""
     value = json.loads(data)
-    value["attributes"] = RatingAttributes(**value["attributes"])
+    attributes = value["attributes"]
+    attributes["facts"] = frozenset(attributes.get("facts", ()))
+    value["attributes"] = RatingAttributes(**attributes)
     return SessionContext(**value)
 
 

@@ -32,9 +32,24 @@ def account(partition: int, account_id: str) -> bytes:
     return b"%b:acct:%b" % (tag(partition), account_id.encode())
 
 
-def subscriber(partition: int, account_id: str) -> bytes:
+def subscriber(partition: int, subscriber_id: str) -> bytes:
     """Hash of version and data."""
-    return b"%b:sub:%b" % (tag(partition), account_id.encode())
+    return b"%b:sub:%b" % (tag(partition), subscriber_id.encode())
+
+
+def members(partition: int, account_id: str) -> bytes:
+    """How many members were ever given to an account."""
+    return b"%b:members:%b" % (tag(partition), account_id.encode())
+
+
+def agenda(partition: int) -> bytes:
+    """Sorted set of subscribers by when something is to be done for them."""
+    return b"%b:agenda" % tag(partition)
+
+
+def outbox(partition: int) -> bytes:
+    """Stream of what subscribers are to be told."""
+    return b"%b:outbox" % tag(partition)
 
 
 def session(partition: int, name: bytes) -> bytes:
@@ -78,12 +93,12 @@ def origin(host: str) -> bytes:
 
 
 def route(name: bytes, partitions: int) -> bytes:
-    """String that leads from a Session-Id (its digest) to partition and account."""
+    """String that leads from a Session-Id (its digest) to partition and subscriber."""
     return b"%b:route:%b" % (tag(partition_of(name, partitions)), name)
 
 
 def identity(each: Identity, partitions: int) -> bytes:
-    """String that leads from an identity to partition and account."""
+    """String that leads from an identity to partition and subscriber."""
     name = digest(each.value.encode())
     is_digits = each.kind in (IdentityKind.E164, IdentityKind.IMSI) and each.value.isdigit()
     shown = each.value.encode() if is_digits and each.value.isascii() else name

@@ -16,7 +16,7 @@ from typing import Protocol
 from redis.exceptions import RedisError
 
 from ocs.books import Balance, OpenSession, Posting, PostOutcome, Refund, RefundOutcome
-from ocs.model import AccountId, ChargeOutcome, ChargePlan, Partition, Subscriber
+from ocs.model import AccountId, ChargeOutcome, ChargePlan, Partition, Subscriber, SubscriberId
 
 
 class LedgerError(Exception):
@@ -66,7 +66,7 @@ class Ledger(Protocol):
         """Give back what an event or an ended session took, once, and never more than that."""
 
     async def post(self, posting: Posting) -> PostOutcome:
-        """Apply one movement under its idempotency key."""
+        """Apply movements under their idempotency key, all or none, and store a subscriber with them."""
 
     async def expire(self, session: OpenSession, reason: str) -> ExpireOutcome:
         """Release everything the session holds and close it, leaving a tombstone of 24 h.
@@ -87,4 +87,7 @@ class Ledger(Protocol):
         """
 
     async def balance(self, account_id: AccountId, partition: Partition) -> Balance | None:
-        """The account's amounts, or None when there is no such account."""
+        """The account's amounts, its other balances among them; None when there is no such account."""
+
+    async def due(self, partition: Partition, now: int, count: int) -> list[SubscriberId]:
+        """Subscribers of a partition for whom something is due at `now`, the earliest first."""

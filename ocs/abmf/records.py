@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from ocs.abmf import keys
 from ocs.abmf.encoding import decode_context, raw
 from ocs.abmf.ledger import reading
-from ocs.books import Balance, LedgerEntry, OpenSession
+from ocs.books import Balance, LedgerEntry, Move, OpenSession
 from ocs.model import AccountId, Partition, Subscriber, UtcMillis
 
 #: Sessions read at a time where all are walked over.
@@ -134,7 +134,7 @@ def is_of(row: Mapping[bytes, bytes], host: str, below: int) -> bool:
 
 def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSession:
     """One session hash."""
-    held = [int(value) for name, value in row.items() if name.startswith(b"r:")]
+    held = [read_main(value) for name, value in row.items() if name.startswith(b"r:")]
     waits = {name[2:]: value == b"1" for name, value in row.items() if name.startswith(b"w:")}
     context = decode_context(row[b"context"])
     return OpenSession(
@@ -154,6 +154,26 @@ def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSessio
         correlation=context.correlation,
         waiting_group=waiting_group(waits),
     )
+
+
+def read_main(packed: bytes) -> int:
+    """The main money of "name amount;name amount"; a number alone is main money."""
+    if packed.isdigit():
+        return int(packed)
+    parts = (each.split(b" ") for each in packed.split(b";"))
+    return sum(int(amount) for name, amount in parts if name == b"main")
+
+
+def read_moves(packed: str) -> tuple[Move, ...]:
+    """What an entry moved of other balances."""
+    found = [each.split(" ") for each in packed.split(";") if each]
+    return tuple(Move(name, *map(int, numbers)) for name, *numbers in found)
+
+
+def read_laid(packed: str) -> tuple[tuple[str, int], ...]:
+    """Units by the way that paid for them."""
+    found = [each.split(" ") for each in packed.split(";") if each]
+    return tuple((name, int(units)) for name, units in found)
 
 
 def waiting_group(waits: Mapping[bytes, bool]) -> int | None:
@@ -208,4 +228,7 @@ def read_entry(entry_id: bytes, row: Mapping[bytes, bytes]) -> LedgerEntry:
             written_off=number("after_written_off"),
             sequence=number("seq"),
         ),
+        moves=read_moves(text("moves")),
+        laid=read_laid(text("laid")),
+        note=text("note"),
     )

@@ -14,9 +14,8 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import (
     ConnectionError as RedisConnectionError,
-)
-from redis.exceptions import RedisError, ResponseError
-from redis.exceptions import (
+    RedisError,
+    ResponseError,
     TimeoutError as RedisTimeoutError,
 )
 
@@ -26,9 +25,13 @@ from ocs.abmf.calls import (
     Command,
     as_list,
     plan_arguments,
+    post_arguments,
+    post_content,
+    read_balance,
     read_expired,
     read_outcome,
     read_refund,
+    read_subscriber,
     word,
 )
 from ocs.abmf.encoding import encode_subscriber, raw, read_refund_token
@@ -53,6 +56,7 @@ from ocs.model import (
     Partition,
     RequestType,
     Subscriber,
+    SubscriberId,
 )
 
 #: How long the route of an ended session leads to its tombstone.
@@ -73,8 +77,6 @@ MARKS = ("cut", "overdue")
 #: Pipelines under way at once. While a store stands still, calls gather here instead of opening
 #: one connection after the other.
 FLUSHES_AT_MOST = 16
-
-BALANCE_FIELDS = ("credited", "balance", "reserved", "spent", "written_off", "seq")
 
 
 class StoreMetrics(Protocol):
@@ -123,7 +125,7 @@ class RedisLedger:
     async def _open(self, plan: ChargePlan, command: Command, route: bytes) -> ChargeOutcome:
         """An INITIAL. The route comes first, since a session without one could be found by nobody; it is
         in another slot, so whether the Session-Id is another account's is seen beside the call."""
-        where = f"{plan.partition} {plan.account_id}"
+        where = f"{plan.partition} {plan.subscriber_id}"
         is_new, leads_to, reply = await self._call(
             "charge", ("SET", route, where, "NX"), ("GET", route), command
         )
@@ -141,24 +143,34 @@ class RedisLedger:
 
     async def post(self, posting: Posting) -> PostOutcome:
         partition, account = posting.partition, posting.account_id
-        content = f"{account}|{posting.kind}|{posting.amount}|{posting.reason}"
+        owner = posting.subscriber.subscriber_id if posting.subscriber else account
+        content = keys.digest(post_content(posting))
         command: Command = (
-            "FCALL", self._library.post, 4,
+            "FCALL", self._library.post, 7,
             keys.account(partition, account),
             keys.posting(partition, f"{account}|{posting.key}"),
             keys.open_sessions(partition, account),
             keys.ledger(partition),
-            keys.digest(content.encode()), posting.kind, posting.amount, posting.actor,
-            posting.reason, account,
+            keys.subscriber(partition, owner),
+            keys.agenda(partition),
+            keys.outbox(partition),
+            *post_arguments(posting, content, self._clock()),
         )  # fmt: skip
         reply = as_list((await self._call("post", command))[-1])
         status = PostStatus(word(reply[0]))
+        if status is PostStatus.STALE:
+            return PostOutcome(status, subscriber=read_subscriber(reply[1:]))
         if status not in (PostStatus.POSTED, PostStatus.REPLAYED):
             return PostOutcome(status)
         balance = await self.balance(account, partition)
-        waiting = as_list(reply[1]) if len(reply) > 1 else []
-        found = await read_sessions(self._client, partition, [raw(each) for each in waiting])
-        return PostOutcome(status, balance or Balance(), tuple(found))
+        waiting = [raw(each) for each in as_list(reply[1])]
+        found = await read_sessions(self._client, partition, waiting)
+        stored = posting.subscriber
+        if stored is not None and status is PostStatus.REPLAYED:
+            stored = read_subscriber(reply[2:])
+        elif stored is not None:
+            stored = replace(stored, version=int(raw(reply[2])))
+        return PostOutcome(status, balance or Balance(), tuple(found), stored)
 
     async def expire(self, session: OpenSession, reason: str, actor: str = "ocs") -> ExpireOutcome:
         name = keys.digest(session.session_id)
@@ -203,10 +215,12 @@ class RedisLedger:
     async def put(self, subscriber: Subscriber) -> Subscriber | None:
         partition, account = subscriber.partition, subscriber.account_id
         command: Command = (
-            "FCALL", self._library.put, 2,
-            keys.subscriber(partition, account),
+            "FCALL", self._library.put, 3,
+            keys.subscriber(partition, subscriber.subscriber_id),
             keys.account(partition, account),
-            subscriber.version, encode_subscriber(subscriber),
+            keys.agenda(partition),
+            subscriber.version, encode_subscriber(subscriber), subscriber.subscriber_id,
+            subscriber.due,
         )  # fmt: skip
         reply = as_list((await self._call("put", command))[-1])
         if word(reply[0]) == "conflict":
@@ -214,12 +228,15 @@ class RedisLedger:
         return replace(subscriber, version=int(raw(reply[1])))
 
     async def balance(self, account_id: AccountId, partition: Partition) -> Balance | None:
-        command: Command = ("HMGET", keys.account(partition, account_id), *BALANCE_FIELDS)
-        values = as_list((await self._call("balance", command))[-1])
-        if values[0] is None:
-            return None
-        credited, balance, reserved, spent, written_off, sequence = (int(raw(v)) for v in values)
-        return Balance(credited, balance - reserved, reserved, spent, written_off, sequence)
+        command: Command = ("HGETALL", keys.account(partition, account_id))
+        return read_balance((await self._call("balance", command))[-1])
+
+    async def due(self, partition: Partition, now: int, count: int) -> list[SubscriberId]:
+        command: Command = (
+            "ZRANGEBYSCORE", keys.agenda(partition), "-inf", now, "LIMIT", 0, count,
+        )  # fmt: skip
+        found = as_list((await self._call("due", command))[-1])
+        return [SubscriberId(word(each)) for each in found]
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -227,15 +244,16 @@ class RedisLedger:
         partition, account = plan.partition, plan.account_id
         is_event = plan.type is RequestType.EVENT
         command: list[Argument] = [
-            "FCALL", self._library.event if is_event else self._library.charge, 8,
+            "FCALL", self._library.event if is_event else self._library.charge, 9,
             keys.account(partition, account),
-            keys.subscriber(partition, account),
+            keys.subscriber(partition, plan.subscriber_id),
             keys.session(partition, name),
             keys.answers(partition, name),
             keys.open_sessions(partition, account),
             keys.due(partition),
             keys.ledger(partition),
             keys.overdue(partition),
+            keys.outbox(partition),
         ]  # fmt: skip
         return (*command, *plan_arguments(plan, self._clock()))
 

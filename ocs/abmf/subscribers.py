@@ -4,7 +4,7 @@ Rules: every cache is bounded; a snapshot may be old, the charge finds out by it
 that is not found is never cached. At most two round trips for what is not known here, none for what is.
 
 Exceptions:
-    IdentityConflict   identities of one request lead to different accounts
+    IdentityConflict   identities of one request lead to different subscribers
     IdentityTaken      an identity belongs to another subscriber
 """
 
@@ -12,7 +12,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import WatchError
@@ -26,6 +26,7 @@ from ocs.model import (
     Partition,
     SessionContext,
     Subscriber,
+    SubscriberId,
     SubscriberState,
     UtcMillis,
 )
@@ -38,7 +39,7 @@ V = TypeVar("V")
 
 
 class IdentityConflict(Exception):
-    """Two identities, two accounts."""
+    """Two identities, two subscribers."""
 
 
 class IdentityTaken(Exception):
@@ -89,8 +90,8 @@ class Subscribers:
         self._client = client
         self._ledger = ledger
         self._partitions = partitions
-        self._accounts: Cache[Identity, tuple[Partition, AccountId]] = Cache()
-        self._snapshots: Cache[AccountId, Subscriber] = Cache()
+        self._owners: Cache[Identity, tuple[Partition, SubscriberId]] = Cache()
+        self._snapshots: Cache[SubscriberId, Subscriber] = Cache()
         self._sessions: Cache[bytes, SessionRecord] = Cache()
 
     # --- on the path of a CCR ----------------------------------------------------------------------
@@ -101,19 +102,19 @@ class Subscribers:
             subscriber = await self._find(identities)
             if subscriber is None or subscriber.state is not SubscriberState.TERMINATED:
                 return subscriber
-            self._snapshots.drop(subscriber.account_id)
+            self._snapshots.drop(subscriber.subscriber_id)
         except IdentityConflict:
             pass  # what is cached may be old
         # A name may have a new owner since it was cached, a subscriber may be back: once, afresh.
         for each in identities:
-            self._accounts.drop(each)
+            self._owners.drop(each)
         subscriber = await self._find(identities)
         if subscriber is not None and subscriber.state is SubscriberState.TERMINATED:
             return None
         return subscriber
 
     async def _find(self, identities: tuple[Identity, ...]) -> Subscriber | None:
-        missing = [each for each in identities if self._accounts.get(each) is None]
+        missing = [each for each in identities if self._owners.get(each) is None]
         if missing:
             names = [keys.identity(each, self._partitions) for each in missing]
             with reading():
@@ -123,21 +124,21 @@ class Subscribers:
                     values = await pipeline.execute()
             for each, value in zip(missing, values, strict=True):
                 if value is not None:
-                    self._accounts.put(each, read_where(value))
-        found = {where for each in identities if (where := self._accounts.get(each)) is not None}
+                    self._owners.put(each, read_where(value))
+        found = {where for each in identities if (where := self._owners.get(each)) is not None}
         if not found:
             return None
         if len(found) > 1:
             raise IdentityConflict
         return await self.get(*found.pop())
 
-    async def get(self, partition: Partition, account_id: AccountId) -> Subscriber | None:
-        """The snapshot of an account's subscriber, perhaps an old one."""
-        cached = self._snapshots.get(account_id)
-        return cached or await self._read(partition, account_id)
+    async def get(self, partition: Partition, subscriber_id: SubscriberId) -> Subscriber | None:
+        """The snapshot of a subscriber, perhaps an old one."""
+        cached = self._snapshots.get(subscriber_id)
+        return cached or await self._read(partition, subscriber_id)
 
-    async def _read(self, partition: Partition, account_id: AccountId) -> Subscriber | None:
-        key = keys.subscriber(partition, account_id)
+    async def _read(self, partition: Partition, subscriber_id: SubscriberId) -> Subscriber | None:
+        key = keys.subscriber(partition, subscriber_id)
         with reading():
             version, data = await self._client.hmget(key, "version", "data")
         return self._keep(version, data)
@@ -151,7 +152,7 @@ class Subscribers:
 
     def remember(self, subscriber: Subscriber) -> None:
         """Keep the snapshot that the ledger sent."""
-        self._snapshots.put(subscriber.account_id, subscriber)
+        self._snapshots.put(subscriber.subscriber_id, subscriber)
 
     async def session(self, session_id: bytes) -> SessionRecord | None:
         """Where a session is paid, from the cache or in two round trips.
@@ -166,10 +167,10 @@ class Subscribers:
             where = await self._client.get(keys.route(name, self._partitions))
             if where is None:
                 return None
-            partition, account_id = read_where(raw(where))
+            partition, subscriber_id = read_where(raw(where))
             async with self._client.pipeline(transaction=False) as pipeline:
                 pipeline.hget(keys.session(partition, name), "context")
-                pipeline.hmget(keys.subscriber(partition, account_id), "version", "data")
+                pipeline.hmget(keys.subscriber(partition, subscriber_id), "version", "data")
                 context, stored = await pipeline.execute()
         self._keep(*stored)
         if context is None:
@@ -190,31 +191,42 @@ class Subscribers:
 
     async def refresh(self, subscriber: Subscriber) -> Subscriber:
         """The stored snapshot, past the cache."""
-        return await self._read(subscriber.partition, subscriber.account_id) or subscriber
+        return await self._read(subscriber.partition, subscriber.subscriber_id) or subscriber
 
     async def create(
-        self, identities: tuple[Identity, ...], tariff: str, state: SubscriberState
+        self,
+        identities: tuple[Identity, ...],
+        tariff: str,
+        state: SubscriberState,
+        *,
+        account: Subscriber | None = None,
     ) -> Subscriber:
-        """A new subscriber with an account of its own; IdentityTaken when a name is in use."""
-        number = int(await self._client.incr(keys.ACCOUNT_NUMBERS))
-        partition, account_id = Partition(number % self._partitions), AccountId(str(number))
+        """A new subscriber with an account of its own, or a member of the account of another one;
+        IdentityTaken when a name is in use."""
+        if account is None:
+            number = int(await self._client.incr(keys.ACCOUNT_NUMBERS))
+            partition, account_id = Partition(number % self._partitions), AccountId(str(number))
+            member = ""
+        else:
+            partition, account_id = account.partition, account.account_id
+            member = str(await self._client.incr(keys.members(partition, account_id)))
+        made = Subscriber(account_id, partition, 0, tariff, state, identities, member=member)
         claimed: list[bytes] = []
         for each in identities:
             key = keys.identity(each, self._partitions)
-            if not await self._claim(key, partition, account_id):
+            if not await self._claim(key, partition, made.subscriber_id):
                 if claimed:
                     await self._client.delete(*claimed)
                 raise IdentityTaken(each.value)
             claimed.append(key)
-        made = Subscriber(account_id, partition, 0, tariff, state, identities)
         stored = await self._ledger.put(made)
         if stored is None:
-            raise IdentityTaken(account_id)
+            raise IdentityTaken(made.subscriber_id)
         return stored
 
-    async def _claim(self, key: bytes, partition: Partition, account_id: AccountId) -> bool:
+    async def _claim(self, key: bytes, partition: Partition, owner: SubscriberId) -> bool:
         """Take a name, also one whose owner is gone or was never stored (interrupted half-way)."""
-        value = f"{partition} {account_id}".encode()
+        value = f"{partition} {owner}".encode()
         if await self._client.set(key, value, nx=True):
             return True
         async with self._client.pipeline() as pipeline:
@@ -233,27 +245,21 @@ class Subscribers:
     async def _is_gone(self, where: bytes) -> bool:
         """Whether a name leads to nobody. Who is not stored by now is kept from it: two creations of
         one name at a time would both succeed, and one account could be found by nobody."""
-        partition, account_id = read_where(where)
-        owner = await self._read(partition, account_id)
+        partition, subscriber_id = read_where(where)
+        owner = await self._read(partition, subscriber_id)
         if owner is not None:
             return owner.state is SubscriberState.TERMINATED
-        barrier = Subscriber(account_id, partition, 0, "", SubscriberState.TERMINATED, ())
+        account_id, _, member = subscriber_id.partition(".")
+        barrier = Subscriber(
+            AccountId(account_id), partition, 0, "", SubscriberState.TERMINATED, (), member=member
+        )
         return await self._ledger.put(barrier) is not None
 
-    async def update(
-        self,
-        subscriber: Subscriber,
-        *,
-        tariff: str | None = None,
-        state: SubscriberState | None = None,
-    ) -> Subscriber | None:
-        """The changed snapshot, or None when somebody else changed it first."""
-        changed = replace(
-            subscriber, tariff=tariff or subscriber.tariff, state=state or subscriber.state
-        )
-        stored = await self._ledger.put(changed)
+    async def update(self, subscriber: Subscriber, **changes: Any) -> Subscriber | None:
+        """The snapshot with some of its fields changed, or None when somebody else changed it first."""
+        stored = await self._ledger.put(replace(subscriber, **changes))
         if stored is not None:
-            self._snapshots.put(stored.account_id, stored)
+            self._snapshots.put(stored.subscriber_id, stored)
         return stored
 
     async def remove(self, subscriber: Subscriber) -> bool:
@@ -266,8 +272,8 @@ class Subscribers:
             return False
         names = [keys.identity(each, self._partitions) for each in subscriber.identities]
         for each in subscriber.identities:
-            self._accounts.drop(each)
-        own = f"{subscriber.partition} {subscriber.account_id}".encode()
+            self._owners.drop(each)
+        own = f"{subscriber.partition} {subscriber.subscriber_id}".encode()
         for name in names:
             await self._release(name, own)
         return True
@@ -293,7 +299,7 @@ class Subscribers:
                 yield subscriber
 
 
-def read_where(value: bytes) -> tuple[Partition, AccountId]:
-    """Partition and account of a route or identity."""
-    partition, account_id = value.decode().split(" ")
-    return Partition(int(partition)), AccountId(account_id)
+def read_where(value: bytes) -> tuple[Partition, SubscriberId]:
+    """Partition and subscriber of a route or identity."""
+    partition, subscriber_id = value.decode().split(" ")
+    return Partition(int(partition)), SubscriberId(subscriber_id)

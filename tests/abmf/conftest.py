@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from ocs.abmf.library import Library
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import PostStatus
+from ocs.books import Act, Movement, Posting, PostStatus
 from ocs.model import Subscriber
 from tests.support.plans import subscriber, topup
 
@@ -22,6 +22,12 @@ class Clock:
     def pass_seconds(self, seconds: int) -> None:
         """Later."""
         self.now += seconds * 1000
+
+
+def payout(each: Subscriber, amount: int, key: str) -> Posting:
+    """Money is taken from an account."""
+    acts = (Movement(Act.DEBIT, amount=amount),)
+    return Posting(each.account_id, each.partition, key, "payout", acts, "test", "because")
 
 
 @pytest.fixture

@@ -11,11 +11,14 @@ from ocs.model import (
     ChargeOutcome,
     ChargeResult,
     ChargeStatus,
+    Draw,
     InvariantBroken,
     Leg,
     OutcomeStatus,
+    Source,
     UnitKind,
     UtcMillis,
+    Way,
 )
 from tests.support.plans import call, plan, subscriber
 
@@ -29,20 +32,39 @@ def test_a_number_that_a_double_cannot_hold_is_our_mistake(
         plan_arguments(plan(subscriber(), "U", 1, call(used, requested)), 0)
 
 
+def test_a_balance_that_the_plan_does_not_name_is_our_mistake() -> None:
+    """The store would not know how far it may go down."""
+    made = plan(subscriber(), "U", 1, call(1, None))
+    with pytest.raises(InvariantBroken):
+        plan_arguments(replace(made, sources=()), 0)
+
+
 def test_a_plan_is_flat_and_counted() -> None:
-    """Nineteen values of the command, then each charge and its legs behind their counts."""
+    """Nineteen values of the command, the balances, then each charge, its ways, their legs and draws
+    behind their counts; balances of ways by their places."""
     legs = (Leg(0, 60, 1, 5, 7), Leg(60, 120, 6, 8))
-    first = call(9, None, "10", legs, UnitKind.SECONDS)
-    second = replace(call(None, 2**53 - 1, "20"), legs=())
+    bucket = Way(
+        "b.7", (Leg(0, 60, 60, 0),), ("main", "7.kzt"), (Draw("7.min", 60, 1, 2),),
+        UtcMillis(4), UtcMillis(5), needs=6, floor=8, stops=False, is_apart=True,
+    )  # fmt: skip
+    first = replace(
+        call(9, None, "10", legs, UnitKind.SECONDS),
+        ways=(bucket, Way("p.1", legs)), limit=70, least=1, most=2, used_at=UtcMillis(3), note="n|x",
+    )  # fmt: skip
+    second = replace(call(None, 2**53 - 1, "20"), ways=())
     made = plan(
         subscriber(3), "U", 4, first, second, content="c", scope="realm", state_id=12, final=(30, 0)
     )
-    made = replace(made, at=UtcMillis(99))
+    sources = (Source("main", -5), Source("7.min", 0, (10, 3)), Source("7.kzt"))
+    made = replace(made, at=UtcMillis(99), sources=sources)
     assert plan_arguments(made, 77) == [
         77, "U", "4", "c", 1, b"", "600;20", 1, 1_200_000, b"client;1", "3",
-        "client.example", "example", "client.example", "w0", "realm", 12, 99, 2,
-        "10", 9, -1, "", "seconds", "half_up", 10_000, 3, 30_000, 2, 0, 60, 1, 5, 7, 60, 120, 6, 8, 0,
-        "20", -1, 2**53 - 1, "", "events", "half_up", 10_000, 3, 0, 0,
+        "client.example", "example", "client.example", "w0", "realm", 12, 99, "3",
+        3, "main", -5, "", "7.min", 0, "10,3", "7.kzt", 0, "", 2,
+        "10", 9, -1, "", "seconds", "half_up", 10_000, 3, 30_000, 70, 1, 2, 3, "n|x", 2,
+        "b.7", "1 3", 4, 5, 6, 8, 2, 1, 1, 0, 60, 60, 0, 0, 2, 60, 1, 2,
+        "p.1", "1", 0, 0, 0, 0, 1, 2, 0, 0, 60, 1, 5, 7, 60, 120, 6, 8, 0,
+        "20", -1, 2**53 - 1, "", "events", "half_up", 10_000, 3, 0, 0, 0, 0, 0, "", 0,
     ]  # fmt: skip
 
 
@@ -50,8 +72,8 @@ def test_what_is_watched_of_each_charge() -> None:
     """Nothing, where the plan does not say; a plan that says it for others than its charges is our
     mistake."""
     made = plan(subscriber(), "U", 4, call(1, 2, legs=()))
-    assert plan_arguments(made, 0)[-2:] == [0, 0]
-    assert plan_arguments(replace(made, final_seconds=(7,)), 0)[-2:] == [7000, 0]
+    assert plan_arguments(made, 0)[-7] == 0
+    assert plan_arguments(replace(made, final_seconds=(7,)), 0)[-7] == 7000
     with pytest.raises(ValueError, match="longer"):
         plan_arguments(replace(made, final_seconds=(7, 8)), 0)
 
@@ -69,10 +91,11 @@ def test_a_bare_status(status: str) -> None:
 
 def test_a_repeat_moved_nothing() -> None:
     """The stored answer, whatever word stands in front of it."""
-    stored = b"c|debited|600;20|1500|42|10 granted 3 0;20 settled 0 0"
+    stored = b"c|debited|600;20|1500|42|10 granted 3 0 b.7;20 settled 0 0 -;30 granted 1 0"
     results = (
-        ChargeResult("10", ChargeStatus.GRANTED, 3),
+        ChargeResult("10", ChargeStatus.GRANTED, 3, way="b.7"),
         ChargeResult("20", ChargeStatus.SETTLED),
+        ChargeResult("30", ChargeStatus.GRANTED, 1),  # as an earlier release stored it
     )
     assert read_outcome([b"charged", stored, 1]) == ChargeOutcome(
         OutcomeStatus.DEBITED, results, "600;20", is_replayed=True, total_cost=1500, available=42

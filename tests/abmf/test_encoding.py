@@ -1,8 +1,7 @@
 """What the store keeps of subscribers and sessions comes back as it went in."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.abmf import keys
 from ocs.abmf.encoding import (
@@ -16,9 +15,12 @@ from ocs.abmf.encoding import (
 )
 from ocs.model import (
     AccountId,
+    Bucket,
     Identity,
     IdentityKind,
     Partition,
+    Product,
+    ProductState,
     RatingAttributes,
     SessionContext,
     Subscriber,
@@ -28,6 +30,19 @@ from ocs.model import (
 
 texts = st.text(max_size=20)
 identities = st.builds(Identity, st.sampled_from(IdentityKind), texts)
+moments = st.integers(0, 2**42).map(UtcMillis)
+buckets = st.builds(Bucket, texts, texts, moments, moments)
+products = st.builds(
+    Product,
+    st.integers(1, 2**31),
+    texts,
+    st.sampled_from(ProductState),
+    moments,
+    moments,
+    moments,
+    st.lists(buckets, max_size=2).map(tuple),
+)
+names = st.lists(texts, max_size=2).map(tuple)
 subscribers = st.builds(
     Subscriber,
     texts.map(AccountId),
@@ -36,7 +51,21 @@ subscribers = st.builds(
     texts,
     st.sampled_from(SubscriberState),
     st.lists(identities, max_size=3).map(tuple),
-    st.integers(0, 2**42).map(UtcMillis),
+    moments,
+    member=texts,
+    products=st.lists(products, max_size=2).map(tuple),
+    money=texts,
+    allowance=st.none() | st.integers(0, 2**53),
+    credit_limit=st.integers(0, 2**53),
+    valid_until=moments,
+    zone=texts,
+    language=texts,
+    roams=st.booleans(),
+    groups=names,
+    favourites=names,
+    attributes=st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+    marks=st.lists(st.tuples(texts, moments), max_size=2).map(tuple),
+    next_product=st.integers(1, 2**31),
 )
 contexts = st.builds(
     SessionContext,
@@ -46,7 +75,18 @@ contexts = st.builds(
     texts,
     st.integers(0, 2**42).map(UtcMillis),
     st.booleans(),
-    st.builds(RatingAttributes, texts, texts, texts, st.booleans(), texts, texts),
+    st.builds(
+        RatingAttributes,
+        texts,
+        texts,
+        texts,
+        st.booleans(),
+        texts,
+        texts,
+        facts=st.frozensets(texts),
+    ),
+    texts,
+    texts,
     texts,
 )
 
@@ -61,6 +101,45 @@ def test_a_subscriber_comes_back(each: Subscriber) -> None:
 def test_a_context_comes_back(each: SessionContext) -> None:
     """And as the same type, attributes included."""
     assert decode_context(encode_context(each)) == each
+
+
+def test_a_subscriber_that_an_earlier_release_stored() -> None:
+    """What its record does not tell is as it is for a new one."""
+    data = (
+        b'{"account":"7","partition":3,"tariff":"t","state":"active",'
+        b'"ids":[["e164","77010000001"]],"paid_until":9}'
+    )
+    number = Identity(IdentityKind.E164, "77010000001")
+    expected = Subscriber(
+        AccountId("7"), Partition(3), 4, "t", SubscriberState.ACTIVE, (number,), UtcMillis(9)
+    )
+    assert decode_subscriber(data, 4) == expected
+    assert encode_subscriber(expected) == data
+
+
+def test_a_context_that_an_earlier_release_stored() -> None:
+    """It has no facts, and the session is the only subscriber's."""
+    data = (
+        b'{"account_id":"7","partition":3,"service":"voice","tariff":"t","started":5,"fee_is_paid":true,'
+        b'"attributes":{"service":"voice","calling":"","called":"7","is_originating":true,"apn":"",'
+        b'"visited_network":"","rat_type":null,"message_class":null},"catalogue_version":"v"}'
+    )
+    found = decode_context(data)
+    assert found.attributes == RatingAttributes("voice", called="7")
+    assert (found.subscriber_id, found.correlation) == ("7", "")
+
+
+def test_one_context_has_one_encoding() -> None:
+    """Whatever order a set has its facts in."""
+    facts = [f"group:{number}" for number in range(20)]
+    attributes = RatingAttributes("voice", facts=frozenset(facts))
+    made = encode_context(
+        SessionContext(
+            AccountId("7"), Partition(3), "voice", "t", UtcMillis(5), True, attributes, "v"
+        )
+    )
+    shown = [made.index(f'"{each}"'.encode()) for each in sorted(facts)]
+    assert shown == sorted(shown)
 
 
 TOKEN = "1.2." + "a" * 32

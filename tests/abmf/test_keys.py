@@ -33,10 +33,11 @@ def test_an_identity_chooses_no_slot(kind: IdentityKind, value: str) -> None:
 
 
 def test_what_one_call_changes_shares_a_slot() -> None:
-    """Account, subscriber, sessions, deadlines, ledger and postings of a partition."""
+    """Account, subscriber, sessions, deadlines, ledger, postings, agenda and outbox of a partition."""
     made = [
         keys.account(5, "8"), keys.subscriber(5, "8"), keys.session(5, b"n"), keys.answers(5, b"n"),
         keys.open_sessions(5, "8"), keys.due(5), keys.overdue(5), keys.ledger(5), keys.posting(5, "k"),
+        keys.agenda(5), keys.outbox(5), keys.members(5, "8"),
     ]  # fmt: skip
     assert len({key_slot(each) for each in made}) == 1
     assert len(set(made)) == len(made)

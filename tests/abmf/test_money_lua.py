@@ -1,26 +1,26 @@
-"""The store's arithmetic of legs against exact fractions, and against the rating function's."""
+"""The store's arithmetic of legs against exact fractions."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from redis import Redis as SyncRedis
 
 from ocs.abmf.library import FOLDER
-from ocs.model import Leg, Price, Rounding, RoundingMode, UnitKind
-from ocs.rating.price import affordable, cost
+from ocs.model import AMOUNT_LIMIT, Leg, Price, Rounding, RoundingMode, UnitKind
 
 SCRIPT = (
     (FOLDER / "lib" / "money.lua").read_text()
     + """
-local charge = {mode = ARGV[1], quantum = tonumber(ARGV[2]), denominator = tonumber(ARGV[3]), legs = {}}
+local charge = {mode = ARGV[1], quantum = tonumber(ARGV[2]), denominator = tonumber(ARGV[3]),
+  least = tonumber(ARGV[5]), most = tonumber(ARGV[6])}
+local legs = {}
 for i = 7, #ARGV, 5 do
-  charge.legs[#charge.legs + 1] = {start = tonumber(ARGV[i]), stop = tonumber(ARGV[i + 1]),
+  legs[#legs + 1] = {start = tonumber(ARGV[i]), stop = tonumber(ARGV[i + 1]),
     step = tonumber(ARGV[i + 2]), price = tonumber(ARGV[i + 3]), entry = tonumber(ARGV[i + 4])}
 end
-local used, wanted, money = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-return {rounded(charge, used), rounded(charge, used + wanted), affordable(charge, used, wanted, money)}
+return {rounded(charge, cost(legs, charge.denominator, tonumber(ARGV[4])))}
 """
 )
 
@@ -36,7 +36,9 @@ def prices(draw: st.DrawFn) -> Price:
         price = draw(
             st.one_of(st.just(0), st.integers(0, 10**6), st.integers(0, 2**53 // denominator - 1))
         )
-        legs.append(Leg(start, end, step, min(price, 2**33), draw(st.sampled_from([0, 250_000]))))
+        legs.append(
+            Leg(start, end, step, min(price, 2**33), draw(st.sampled_from([0, 250_000, 250_001])))
+        )
         start = end
     quantum = draw(st.sampled_from([1, 2, 3, 10_000, 1_000_000]))
     mode = draw(st.sampled_from(RoundingMode))
@@ -50,38 +52,40 @@ def by_fractions(price: Price, units: int) -> int:
         stop = units if leg is price.legs[-1] else min(units, leg.end)
         if stop > leg.start:
             steps = ceil(Fraction(stop - leg.start, leg.step))
-            total += leg.entry_micros + Fraction(steps * leg.price, price.denominator)
+            total += Fraction(leg.entry + steps * leg.price, price.denominator)
     quanta = total / price.rounding.quantum
     whole = (
         ceil(quanta) if price.rounding.mode is RoundingMode.UP else floor(quanta + Fraction(1, 2))
     )
-    return whole * price.rounding.quantum
+    money = whole * price.rounding.quantum
+    if total > 0:
+        money = max(money, price.least)
+    return min(money, price.most) if price.most else money
 
 
 @given(
     price=prices(),
-    used=st.integers(0, 10_000),
-    wanted=st.integers(1, 10_000_000),
-    money=st.one_of(st.integers(0, 10**7), st.integers(0, 9 * 10**15)),
+    units=st.one_of(st.integers(0, 10_000), st.integers(0, 10_000_000)),
+    least=st.sampled_from([0, 0, 1, 40_000]),
+    most=st.sampled_from([0, 0, 45_000, 10**9]),
 )
 @settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_lua_equals_fractions(
-    store_url: str, price: Price, used: int, wanted: int, money: int
+    store_url: str, price: Price, units: int, least: int, most: int
 ) -> None:
-    """Exact costs, rounded once; the largest quantity that can be paid, and not one more."""
+    """Exact costs, rounded once, within what an event costs at the least and at the most."""
+    price = replace(price, least=least, most=most)
     rounding = price.rounding
     values: list[str | int] = [rounding.mode.value, rounding.quantum, price.denominator]
-    values += [used, wanted, money]
+    values += [units, least, most]
     for leg in price.legs:
-        values += [leg.start, leg.end, leg.step, leg.price, leg.entry_micros]
+        values += [leg.start, leg.end, leg.step, leg.price, leg.entry]
     with SyncRedis.from_url(store_url) as client:
-        before, after, quantity = client.eval(SCRIPT, 0, *values)
-    assert before == by_fractions(price, used) == cost(price, used)
-    assert after == by_fractions(price, used + wanted)
-    assert quantity == affordable(price, money, wanted, used)
-    if quantity:
-        assert by_fractions(price, used + quantity) <= money
-    if quantity < wanted and used + quantity < price.legs[-1].end and money >= rounding.quantum:
-        assert by_fractions(price, used + quantity + 1) > money
+        (found,) = client.eval(SCRIPT, 0, *values)
+    expected = by_fractions(price, units)
+    if expected < AMOUNT_LIMIT:
+        assert found == expected
+    else:
+        assert found >= AMOUNT_LIMIT  # no longer exact, and more than any account holds

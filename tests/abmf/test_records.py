@@ -11,10 +11,9 @@ from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import Posting
-from ocs.model import Micros, Subscriber
+from ocs.model import Subscriber
 from ocs.store.connect import connect
-from tests.support.plans import call, plan, subscriber
+from tests.support.plans import call, plan, subscriber, topup
 
 
 @pytest.fixture
@@ -25,9 +24,7 @@ async def payer(redis: Redis) -> Subscriber:
     ledger = RedisLedger(redis, library)
     stored = await ledger.put(subscriber())
     assert stored is not None
-    await ledger.post(
-        Posting(stored.account_id, stored.partition, "1", "topup", Micros(30_000_000), "desk", "x")
-    )
+    await ledger.post(replace(topup(stored, 30_000_000), actor="desk"))
     await ledger.charge(plan(stored, "I", 0, call(None, 60)))
     return stored
 

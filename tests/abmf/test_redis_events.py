@@ -22,19 +22,20 @@ from ocs.model import (
     Rounding,
     Subscriber,
     UnitKind,
+    Way,
 )
 from tests.support.plans import amounts, call, plan, subscriber, topup
 
-FREE = Leg(0, 10, 1, 0)
+FREE = Way("p.free.1", (Leg(0, 10, 1, 0),))
 #: 5.00 each, and 1.00 for beginning.
-SMS = (Leg(0, 1000, 1, 5_000_000, entry_micros=1_000_000),)
+SMS = (Leg(0, 1000, 1, 5_000_000, entry=1_000_000),)
 DAY = 86_400
 
 
 def sms(quantity: int | None, key: str = "-", refusal: Refusal = Refusal.NONE) -> Charge:
     """So many short messages."""
-    legs = () if refusal is Refusal.RATING_FAILED else SMS
-    return Charge(key, None, quantity, Rounding(), 1, legs, refusal, UnitKind.EVENTS)
+    ways = () if refusal is Refusal.RATING_FAILED else (Way("p.sms.1", SMS),)
+    return Charge(key, None, quantity, Rounding(), 1, ways, refusal, UnitKind.EVENTS)
 
 
 def refund(
@@ -122,7 +123,7 @@ async def test_past_the_last_leg_nothing_can_be_paid(
     ledger: RedisLedger, payer: Subscriber
 ) -> None:
     """Free messages, but ten at most."""
-    free = replace(sms(11), legs=(FREE,))
+    free = replace(sms(11), ways=(FREE,))
     refused = await ledger.charge(plan(payer, "E", 0, free))
     assert statuses(refused) == [ChargeStatus.NO_CREDIT]
     paid = await ledger.charge(plan(payer, "E", 1, replace(free, requested=10)))
@@ -196,7 +197,7 @@ async def test_an_event_is_debited_once(
 async def test_what_an_event_does_not_ask_for(ledger: RedisLedger, payer: Subscriber) -> None:
     """A service without a price and without a wish refuses nothing; a wish for none is granted."""
     unpriced = sms(None, "1", Refusal.RATING_FAILED)
-    outcome = await ledger.charge(plan(payer, "E", 0, unpriced, replace(sms(0, "2"), legs=(FREE,))))
+    outcome = await ledger.charge(plan(payer, "E", 0, unpriced, replace(sms(0, "2"), ways=(FREE,))))
     assert outcome.status is OutcomeStatus.DEBITED
     assert statuses(outcome) == [ChargeStatus.RATING_FAILED, ChargeStatus.GRANTED]
     assert outcome.spent == 0
@@ -391,7 +392,7 @@ async def test_a_free_event_is_given_back_as_well(
     ledger: RedisLedger, payer: Subscriber, redis: Redis
 ) -> None:
     """Its units are; there is no money."""
-    await ledger.charge(plan(payer, "E", 0, replace(sms(3), legs=(FREE,))))
+    await ledger.charge(plan(payer, "E", 0, replace(sms(3), ways=(FREE,))))
     assert [(each.units, each.spent) for each in await entries(redis, payer, "event")] == [(3, 0)]
     back = await ledger.refund(refund(payer))
     assert back == RefundOutcome(RefundStatus.REFUNDED, 3, 0)

@@ -13,6 +13,7 @@ from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.books import LedgerEntry, PostStatus
 from ocs.model import AMOUNT_LIMIT, AccountId, ChargeStatus, Leg, OutcomeStatus, Refusal, Subscriber
+from tests.abmf.conftest import payout
 from tests.support.plans import amounts, call, plan, subscriber, topup
 
 PARTITIONS = 256
@@ -23,7 +24,7 @@ async def test_posting_refusals(ledger: RedisLedger, payer: Subscriber) -> None:
     before = await amounts(ledger, payer)
     ghost = replace(topup(payer, 1), account_id=AccountId("99"))
     assert (await ledger.post(ghost)).status is PostStatus.UNKNOWN_ACCOUNT
-    refused = await ledger.post(topup(payer, -30_000_001, "k"))
+    refused = await ledger.post(payout(payer, 30_000_001, "k"))
     assert refused.status is PostStatus.INSUFFICIENT
     assert (await ledger.post(topup(payer, 9 * 10**15, "k"))).status is PostStatus.LIMIT
     assert (await ledger.post(topup(payer, 5))).status is PostStatus.MISMATCH
@@ -92,7 +93,7 @@ async def test_same_number_other_content(
 
 async def test_refusal_is_sticky(ledger: RedisLedger, payer: Subscriber) -> None:
     """A refused CCR stays refused when it is repeated after a top-up."""
-    await ledger.post(topup(payer, -30_000_000, "out"))
+    await ledger.post(payout(payer, 30_000_000, "out"))
     first = plan(payer, "I", 0, call(None, 60))
     refused = await ledger.charge(first)
     assert refused.status is OutcomeStatus.REFUSED
@@ -154,7 +155,7 @@ async def test_refused_session_answers_its_termination(
 ) -> None:
     """A session that we ended takes one T with success, and what it reports."""
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
-    await ledger.post(topup(payer, -19_000_000, "out"))
+    await ledger.post(payout(payer, 19_000_000, "out"))
     refused = await ledger.charge(plan(payer, "U", 1, call(60, 60)))
     assert refused.status is OutcomeStatus.REFUSED
     assert (await ledger.charge(plan(payer, "T", 2, call(1, None)))).status is OutcomeStatus.CLOSED
@@ -219,7 +220,7 @@ async def test_entries_replay_to_the_balance(
 
 async def test_setup_fee_and_free_stretch(ledger: RedisLedger, payer: Subscriber) -> None:
     """An entry fee is due once; a stretch without price goes on at balance 0."""
-    legs = (Leg(0, 60, 1, 550_000, entry_micros=19_000_000), Leg(60, 600, 1, 0))
+    legs = (Leg(0, 60, 1, 550_000, entry=3 * 19_000_000), Leg(60, 600, 1, 0))
     first = await ledger.charge(plan(payer, "I", 0, call(None, 60, legs=legs)))
     assert (first.results[0].granted, first.results[0].is_final) == (60, False)
     then = await ledger.charge(plan(payer, "U", 1, call(60, 600, legs=legs)))
@@ -304,7 +305,7 @@ async def test_a_stale_plan_leaves_no_route(
 
 async def test_only_an_open_session_ends(ledger: RedisLedger, payer: Subscriber) -> None:
     """The T after a refusal settles, and is no second end."""
-    await ledger.post(topup(payer, -30_000_000, "out"))
+    await ledger.post(payout(payer, 30_000_000, "out"))
     refused = await ledger.charge(plan(payer, "I", 0, call(None, 60)))
     assert (refused.status, refused.was_open) == (OutcomeStatus.REFUSED, True)
     after = await ledger.charge(plan(payer, "T", 1, call(0, None)))
@@ -360,9 +361,9 @@ async def test_what_an_ended_session_left_in_an_index_is_cleared(
 async def test_postings_up_to_the_limits(ledger: RedisLedger, payer: Subscriber) -> None:
     """What is reserved cannot be paid out; all that is available can; an account can be filled up."""
     await ledger.charge(plan(payer, "I", 0, call(None, 60)))
-    refused = await ledger.post(topup(payer, -19_000_001, "a"))
+    refused = await ledger.post(payout(payer, 19_000_001, "a"))
     assert refused.status is PostStatus.INSUFFICIENT
-    assert (await ledger.post(topup(payer, -19_000_000, "b"))).status is PostStatus.POSTED
+    assert (await ledger.post(payout(payer, 19_000_000, "b"))).status is PostStatus.POSTED
     full = AMOUNT_LIMIT - 30_000_000
     assert (await ledger.post(topup(payer, full + 1, "c"))).status is PostStatus.LIMIT
     assert (await ledger.post(topup(payer, full, "d"))).status is PostStatus.POSTED

@@ -13,10 +13,11 @@ from ocs.abmf.ledger import LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
 from ocs.abmf.records import read_sessions
 from ocs.abmf.redis_ledger import FLUSHES_AT_MOST, RedisLedger
-from ocs.books import Balance, Posting
-from ocs.model import ChargeOutcome, Micros, OutcomeStatus, Subscriber
+from ocs.books import Balance
+from ocs.model import ChargeOutcome, OutcomeStatus, Subscriber
 from ocs.store.connect import connect
-from tests.support.plans import call, plan, subscriber
+from tests.abmf.conftest import payout
+from tests.support.plans import call, plan, subscriber, topup
 from tests.support.proxy import Proxy, proxied
 
 
@@ -68,9 +69,7 @@ async def link(redis: Redis, empty_store: str, tmp_path: Path) -> AsyncIterator[
         ledger = RedisLedger(client, library, deadline_seconds=0.5, metrics=counted)
         stored = await ledger.put(subscriber())
         assert stored is not None
-        await ledger.post(
-            Posting(stored.account_id, stored.partition, "1", "topup", Micros(30_000_000), "t", "t")
-        )
+        await ledger.post(topup(stored, 30_000_000))
         yield Link(proxy, ledger, stored, counted)
         await client.aclose()
 
@@ -197,9 +196,7 @@ async def test_what_ended_does_not_stay_for_ever(link: Link, redis: Redis, end: 
     """Session, answers and route of whatever has ended have a time to live; an open one has none."""
     ledger, payer = link.ledger, link.payer
     if end == "refused":
-        await ledger.post(
-            Posting(payer.account_id, payer.partition, "2", "out", Micros(-30_000_000), "t", "t")
-        )
+        await ledger.post(payout(payer, 30_000_000, "out"))
     if end != "unknown":
         await link.charge(0)
     if end == "terminated":

@@ -12,7 +12,7 @@ from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.books import LedgerEntry, OpenSession
 from ocs.model import Charge, ChargeOutcome, Leg, OutcomeStatus, Refusal, Subscriber, UnitKind
-from tests.abmf.conftest import Clock
+from tests.abmf.conftest import Clock, payout
 from tests.support.plans import amounts, call, plan, topup
 
 DAY = 86_400
@@ -244,7 +244,7 @@ async def test_who_asks_for_nothing_waits_on(
 async def test_shared_money(ledger: RedisLedger, payer: Subscriber) -> None:
     """75 s of money, grants of 30 s. A has used 30 and holds 30; B gets 15, its last, and A is asked to
     give back what it does not use. A ends early: B is asked, and gets the rest."""
-    await ledger.post(topup(payer, -16_250_000, "out"))  # 13.75 stay: 75 s at 11.00 a minute
+    await ledger.post(payout(payer, 16_250_000, "out"))  # 13.75 stay: 75 s at 11.00 a minute
     a, b = b"a", b"b"
     first = await ledger.charge(plan(payer, "I", 0, call(None, 30), session=a))
     assert (first.results[0].granted, first.waiting) == (30, ())

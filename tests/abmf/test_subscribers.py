@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
-from ocs.abmf.encoding import decode_context, encode_context
+from ocs.abmf.encoding import decode_context, encode_context, raw
 from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.library import Library
 from ocs.abmf.redis_ledger import RedisLedger
@@ -29,11 +29,12 @@ from ocs.model import (
     RatingAttributes,
     SessionContext,
     Subscriber,
+    SubscriberId,
     SubscriberState,
     UtcMillis,
 )
 from ocs.store.connect import connect
-from tests.support.plans import call, context, plan
+from tests.support.plans import call, context, plan, topup
 from tests.support.proxy import proxied
 
 PARTITIONS = 16
@@ -93,7 +94,7 @@ def test_cache_drops() -> None:
 
 def test_where() -> None:
     """Partition and account as they stand in the store."""
-    assert read_where(b"7 123") == (Partition(7), AccountId("123"))
+    assert read_where(b"7 123") == (Partition(7), SubscriberId("123"))
 
 
 # --- finding: refusals first ------------------------------------------------------------------------
@@ -103,7 +104,7 @@ async def test_nobody(here: Subscribers) -> None:
     """No identity, and identities that nobody has."""
     assert await here.find(()) is None
     assert await here.find((NUMBER, CARD, URI)) is None
-    assert await here.get(Partition(1), AccountId("1")) is None
+    assert await here.get(Partition(1), SubscriberId("1")) is None
 
 
 async def test_an_unknown_identity_is_not_remembered(here: Subscribers, there: Subscribers) -> None:
@@ -206,7 +207,7 @@ async def test_session_of_another_worker(
     assert opened.status is OutcomeStatus.CHARGED
     expected = SessionRecord(decode_context(context(made)))
     assert await here.session(b"call;{1}") == expected
-    assert await here.get(made.partition, made.account_id) == made
+    assert await here.get(made.partition, made.subscriber_id) == made
 
 
 async def test_session_and_subscriber_in_two_round_trips(
@@ -224,7 +225,7 @@ async def test_session_and_subscriber_in_two_round_trips(
         for _ in range(2):
             record = await cold.session(b"call;1")
             assert record is not None and record.context == decode_context(context_of(made))
-            assert await cold.get(made.partition, made.account_id) == made
+            assert await cold.get(made.partition, made.subscriber_id) == made
             assert proxy.requests - before == 2
 
 
@@ -249,7 +250,7 @@ async def test_no_store(tmp_path: Path) -> None:
         with pytest.raises(LedgerUnavailable):
             await cold.find((NUMBER,))
         with pytest.raises(LedgerUnavailable):
-            await cold.get(Partition(1), AccountId("1"))
+            await cold.get(Partition(1), SubscriberId("1"))
         with pytest.raises(LedgerUnavailable):
             await cold.session(b"call;1")
 
@@ -322,6 +323,64 @@ async def test_create(here: Subscribers, there: Subscribers, redis: Redis) -> No
     assert await ledger.balance(made.account_id, made.partition) == Balance()
     second = await here.create((), "t", ACTIVE)
     assert second.account_id != made.account_id
+
+
+async def test_members_share_an_account(
+    here: Subscribers, there: Subscribers, redis: Redis
+) -> None:
+    """Each is found by its own names and has a version of its own; what one is, the other is not."""
+    first = await here.create((NUMBER,), "t", ACTIVE)
+    second = await here.create((CARD,), "t", ACTIVE, account=first)
+    third = await here.create((), "t", ACTIVE, account=second)
+    assert [each.account_id for each in (second, third)] == [first.account_id] * 2
+    assert len({first.subscriber_id, second.subscriber_id, third.subscriber_id}) == 3
+    assert await there.find((NUMBER,)) == first
+    assert await there.find((CARD,)) == second
+    with pytest.raises(IdentityConflict):
+        await there.find((NUMBER, CARD))
+    changed = await here.update(second, roams=False, language="kk")
+    assert changed is not None
+    assert (changed.roams, changed.language, changed.version) == (False, "kk", 2)
+    assert await here.refresh(first) == first
+    assert await here.get(second.partition, second.subscriber_id) == changed
+    assert await directory(redis).get(third.partition, third.subscriber_id) == third
+
+
+async def test_a_session_of_a_member(here: Subscribers, redis: Redis) -> None:
+    """Its route leads to the member, whose snapshot comes along; the account is one."""
+    first = await here.create((), "t", ACTIVE)
+    member = await here.create((), "t", ACTIVE, account=first)
+    ledger = RedisLedger(redis, Library.from_package(), PARTITIONS)
+    await ledger.post(topup(first, 30_000_000))
+    outcome = await ledger.charge(plan(member, "I", 0, call(None, 60)))
+    assert outcome.status is OutcomeStatus.CHARGED
+    route = await redis.get(keys.route(keys.digest(b"client;1"), PARTITIONS))
+    assert read_where(raw(route)) == (member.partition, member.subscriber_id)
+    assert await directory(redis).session(b"client;1") is not None
+    changed = await here.update(member, tariff="other")
+    stale = await ledger.charge(plan(member, "U", 1, call(1, 60)))
+    assert (stale.status, stale.subscriber) == (OutcomeStatus.STALE, changed)
+
+
+async def test_a_member_removed_leaves_the_others(here: Subscribers, there: Subscribers) -> None:
+    """Its names are free again, also for another member of the account."""
+    first = await here.create((NUMBER,), "t", ACTIVE)
+    member = await here.create((CARD,), "t", ACTIVE, account=first)
+    assert await here.remove(member)
+    assert await there.find((CARD,)) is None
+    assert await there.find((NUMBER,)) == first
+    again = await here.create((CARD,), "t", ACTIVE, account=first)
+    assert again.subscriber_id != member.subscriber_id
+
+
+async def test_an_interrupted_creation_of_a_member(here: Subscribers, redis: Redis) -> None:
+    """A name that leads to a member never stored may be taken, and the member cannot come later."""
+    first = await here.create((), "t", ACTIVE)
+    await redis.set(keys.identity(NUMBER, PARTITIONS), f"{first.partition} {first.account_id}.8")
+    made = await here.create((NUMBER,), "t", ACTIVE)
+    assert await directory(redis).find((NUMBER,)) == made
+    ghost = await here.get(first.partition, SubscriberId(f"{first.account_id}.8"))
+    assert ghost is not None and ghost.state is TERMINATED
 
 
 async def test_accounts_are_spread(here: Subscribers) -> None:

@@ -5,22 +5,24 @@ from redis.asyncio import Redis
 from ocs.abmf import keys
 from ocs.abmf.encoding import encode_context, raw
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import Posting
+from ocs.books import Act, Movement, Posting
 from ocs.model import (
+    MAIN_MONEY,
     AccountId,
     Charge,
     ChargePlan,
     Leg,
-    Micros,
     Partition,
     RatingAttributes,
     RequestType,
     Rounding,
     SessionContext,
+    Source,
     Subscriber,
     SubscriberState,
     UnitKind,
     UtcMillis,
+    Way,
 )
 
 #: 11.00 a minute by the second, 30 minutes at the most.
@@ -37,7 +39,15 @@ def subscriber(number: int = 1, version: int = 0) -> Subscriber:
 
 def topup(each: Subscriber, amount: int, key: str = "first") -> Posting:
     """A top-up."""
-    return Posting(each.account_id, each.partition, key, "topup", Micros(amount), "test", "because")
+    return Posting(
+        each.account_id,
+        each.partition,
+        key,
+        "topup",
+        (Movement(Act.CREDIT, amount=amount),),
+        "test",
+        "because",
+    )
 
 
 async def amounts(ledger: RedisLedger, each: Subscriber) -> tuple[int, int, int, int]:
@@ -80,7 +90,8 @@ def call(
 ) -> Charge:
     """A charge of a call. Its units are not told to be seconds, so that a test without a clock may
     report any number of them."""
-    return Charge(key, used, requested, Rounding(), CALL_DENOMINATOR, legs, unit=unit)
+    ways = (Way("p", legs),) if legs else ()
+    return Charge(key, used, requested, Rounding(), CALL_DENOMINATOR, ways, unit=unit)
 
 
 def plan(
@@ -98,6 +109,7 @@ def plan(
     scope: str = "host",
     state_id: int = 0,
     final: tuple[int, ...] = (),
+    sources: tuple[Source, ...] = (Source(MAIN_MONEY),),
 ) -> ChargePlan:
     """A plan of this subscriber's session. `final` tells how long its last units are watched, by charge."""
     digest = content or f"{abs(hash((kind, number, charges))):016x}"[:16]
@@ -108,9 +120,11 @@ def plan(
         session_id=session,
         partition=each.partition,
         account_id=each.account_id,
+        subscriber_id=each.subscriber_id,
         version=version,
         context=context(each) if kind == "I" else b"",
         charges=charges,
+        sources=sources,
         reply="600;20",
         is_refused_whole=whole,
         supervision_seconds=supervision,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
+from ocs.rating.versions import Catalogues
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
@@ -201,7 +202,7 @@ class Rig:
         self.ocf = OCF(
             ledger=self.ledger,
             subscribers=self.subscribers,
-            catalogue=catalogue(),
+            catalogues=Catalogues((catalogue(),)),
             policy=self.policy,
             metrics=self.metrics,
             owner=f"w{self.index}",

@@ -1,13 +1,14 @@
 --[[ Settle used units, release what is left, reserve the next quota: all services of one CCR.
 
   KEYS[1]  account   hash    {partition}:acct:<id>; not read where the session is unknown
-  KEYS[2]  subscriber hash   {partition}:sub:<id>
+  KEYS[2]  subscriber hash   {partition}:sub:<subscriber>
   KEYS[3]  session   hash    {partition}:sess:<digest of Session-Id>
   KEYS[4]  answers   hash    {partition}:answers:<digest of Session-Id>
   KEYS[5]  open      hash    {partition}:open:<account>, Session-Id -> its mark (sum_up)
   KEYS[6]  due       zset    {partition}:due, Session-Id by deadline
   KEYS[7]  ledger    stream  {partition}:ledger
   KEYS[8]  overdue   zset    {partition}:overdue, Session-Id by when it must have asked again
+  KEYS[9]  outbox    stream  {partition}:outbox, what subscribers are to be told
   ARGV[1]  now_ms    integer, UTC milliseconds; 0 = the store's own TIME (always, outside tests)
   ARGV[2]  type      I, U or T
   ARGV[3]  number    CC-Request-Number, with ":" CC-Sub-Session-Id where there is one
@@ -21,9 +22,14 @@
   ARGV[16] scope     realm = a relay: sessions of the realm are its own; host = only the actor's
   ARGV[17] state_id  Origin-State-Id of the client, 0 = none
   ARGV[18] at        rating time in milliseconds, by which an absurd report of seconds is told; 0 = now
-  ARGV[19] count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
+  ARGV[19] subscriber id
+  ARGV[20] count of balances, each: name, floor, notices ("5,10"); then
+           count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
            unit, mode, quantum, denominator, grace_ms of a final grant (0: not watched; for seconds it
-           begins behind the grant), count of legs, each: start, stop, step, price, entry
+           begins behind the grant), limit, least, most, used_at, note, count of ways, each: name, numbers of
+           its balances ("1 3"), begins, ends, needs, floor, flags (1 stops + 2 is apart), count of legs,
+           count of draws, then the legs: start, stop, step, price, entry; the draws: number of the
+           balance, step, amount, entry
 
   Returns {status, ...}
     charged    {status, stored answer, replayed, spent, reserved, written off, available, was open,
@@ -44,7 +50,8 @@ local function charge(KEYS, ARGV)
   local at = ARGV[18] == '0' and now or tonumber(ARGV[18])
   local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7],
     overdue = KEYS[8]}
-  local session_id, charges = ARGV[10], parse_charges(ARGV, 19)
+  local session_id = ARGV[10]
+  local charges, sources = parse_charges(ARGV, 20)
   local entry = {kind = 'charge', session = session_id, request = field, actor = ARGV[12], reason = 'usage'}
 
   local session = hash_of(keys.session)
@@ -63,18 +70,21 @@ local function charge(KEYS, ARGV)
   end
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the session has no account') end
-  account.id = ARGV[11]
+  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[19], now, KEYS[9]
   if kind == 'I' and is_unrated(charges) then return {'unrated'} end
 
   local is_open = kind == 'I' or state == 'open'
-  local before = {spent = account.spent, reserved = account.reserved, written = account.written_off,
-    available = account.balance - account.reserved}
+  local before = {spent = account.spent, reserved = account.reserved, written = account.written_off}
+  local free = free_of(account, sources)
+  local free_before = copy_of(free)
+  recollect(charges, session)
   local clamped = clamp(charges, session, now, at, account.balance)
   mark_late(charges, session, kind, ARGV[3])
   -- An end gives back what it does not name, and what it reports may be paid from that.
-  local spare = is_open and kind == 'T' and held_by_others(session, charges) or 0
-  local free = settle(charges, session, before.available + spare, LIMIT - account.credited)
-  local _, is_asked, is_granted = grant(charges, free, is_open and kind ~= 'T', session.cut)
+  local is_spare = is_open and kind == 'T'
+  if is_spare then spare_of(session, charges, account, free) end
+  settle(charges, account, free, at, LIMIT - account.credited)
+  local is_asked, is_granted = grant(charges, free, at, is_open and kind ~= 'T', session.cut)
   local status = 'charged'
   if not is_open then status = (state == 'refused' and kind == 'T') and 'closed' or 'late'
   elseif kind == 'T' then status = 'closed'
@@ -83,7 +93,7 @@ local function charge(KEYS, ARGV)
   -- Nothing below may fail.
   local ending = {kind = 'release', session = session_id, request = field, actor = ARGV[12],
     reason = 'session ended'}
-  if spare > 0 then release_all(session, keys.session, account, keys.ledger, ending, charges) end
+  if is_spare then release_all(session, keys.session, account, keys.ledger, ending, charges) end
   local is_short = write_charges(keys, session, charges, account, entry)
   local total, mark = sum_up(session)
   if kind == 'I' then
@@ -105,7 +115,7 @@ local function charge(KEYS, ARGV)
   end
   local is_over = is_open and status ~= 'charged'
   if is_over then release_all(session, keys.session, account, keys.ledger, ending) end
-  local available = account.balance - account.reserved
+  local available = account.balance - account.reserved - account.floor
   local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   if is_over then bury(keys, session_id, status)
@@ -113,7 +123,8 @@ local function charge(KEYS, ARGV)
     redis.call('HSET', keys.session, 'state', 'closed')
   end
   -- Money that came back is for those who wait; where it ends here, others may hold more than they use.
-  local marks = (available > before.available and 'w' or '') .. (is_short and 'h' or '')
+  local is_more = is_any_above(free_of(account, sources), free_before)
+  local marks = (is_more and 'w' or '') .. (is_short and 'h' or '')
   local waiting = others(keys.open, session_id, status == 'charged' and 1 or 0, marks)
   return {status, answer, 0, account.spent - before.spent, account.reserved - before.reserved,
     account.written_off - before.written, available, is_open and 1 or 0, clamped, waiting}

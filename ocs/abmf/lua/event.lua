@@ -14,37 +14,41 @@
     stale      {status, version, subscriber}
 ]]
 
--- Prices an event: all of it is paid from `free`, or nothing. Each is an event of its own, so its axis
--- begins at 0. Returns whether it is paid, and whether money was what it lacked.
-local function debit(charges, free)
-  local is_paid, is_short = true, false
+-- Lays an event: all of it is paid from `free`, or nothing. Each charge is an event of its own, so its
+-- axes begin at 0. Returns whether it is paid, and whether money was what it lacked.
+local function debit(charges, free, at)
+  local is_all, is_short = true, false
   for _, charge in ipairs(charges) do
-    charge.status, charge.owed = 'settled', 0
+    charge.status, charge.state = 'settled', state_of(charge, '', 0, 0)
     if charge.refusal == 'rating_failed' then charge.status = 'rating_failed' end
     if charge.requested >= 0 then
+      local how = {at = charge.used_at > 0 and charge.used_at or at, tick = 0, is_grant = true}
       if charge.refusal ~= '' then
-        charge.status, is_paid = charge.refusal, false
-      elseif can_pay(charge, 0, charge.requested, free) then
+        charge.status, is_all = charge.refusal, false
+      elseif lay(charge, charge.state, free, charge.requested, how) == charge.requested then
         charge.status, charge.granted = 'granted', charge.requested
-        charge.owed = rounded(charge, charge.requested)
-        free = free - charge.owed
+        local last = charge.state.laid[#charge.state.laid]
+        charge.way = last and last.name
       else
-        charge.status, is_paid, is_short = 'no_credit', false, true
+        charge.status, is_all, is_short = 'no_credit', false, true
       end
     end
   end
   for _, charge in ipairs(charges) do
-    if not is_paid and charge.status == 'granted' then
-      charge.status, charge.granted, charge.owed = 'no_credit', 0, 0
+    if not is_all then
+      charge.state = state_of(charge, '', 0, 0)
+      if charge.status == 'granted' then charge.status, charge.granted, charge.way = 'no_credit', 0, nil end
     end
   end
-  return is_paid, is_short
+  return is_all, is_short
 end
 
 local function event(KEYS, ARGV)
   local now, field = now_of(ARGV[1]), ARGV[2] .. ARGV[3]
   local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
-  local session_id, charges = ARGV[10], parse_charges(ARGV, 19)
+  local at = ARGV[18] == '0' and now or tonumber(ARGV[18])
+  local session_id = ARGV[10]
+  local charges, sources = parse_charges(ARGV, 20)
   local entry = {kind = 'event', session = session_id, request = field, actor = ARGV[12], reason = 'event'}
 
   local session = hash_of(keys.session)
@@ -60,11 +64,11 @@ local function event(KEYS, ARGV)
   end
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the event has no account') end
-  account.id = ARGV[11]
+  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[19], now, KEYS[9]
   if is_unrated(charges) then return {'unrated'} end
 
-  local before = account.spent
-  local is_paid, is_short = debit(charges, account.balance - account.reserved)
+  local before, cost = account.spent, 0
+  local is_paid, is_short = debit(charges, free_of(account, sources), at)
   local status = 'debited'
   if not is_paid then status = 'refused' end
   local waiting = others(keys.open, session_id, 0, is_short and 'h' or '')
@@ -73,25 +77,32 @@ local function event(KEYS, ARGV)
   local fields = {'id', session_id, 'account', ARGV[11], 'host', ARGV[12], 'realm', ARGV[13]}
   local paid = {}  -- what a refund of this event may give back
   for _, each in ipairs(charges) do
-    if each.granted > 0 or each.owed > 0 then
-      entry.key, entry.units, entry.granted = each.key, each.granted, each.granted
-      move(account, keys.ledger, entry, {spent = each.owed})
+    local key, booked = each.key, each.state.booked
+    if each.granted > 0 or booked > 0 then
+      entry.key, entry.units, entry.granted = key, each.granted, each.granted
+      entry.laid, entry.note = packed_laid(each.state), each.note
+      local taken = {}
+      for source, amount in pairs(each.state.taken) do taken[source] = -amount end
+      move(account, keys.ledger, entry, {spent = each.state.taken.main}, taken, {})
+      cost = cost + booked
     end
     if each.status == 'granted' then
-      local units, booked = 'u:' .. each.key, 'b:' .. each.key
-      session[units] = text(tonumber(session[units] or '0') + each.granted)
-      session[booked] = text(tonumber(session[booked] or '0') + each.owed)
-      for _, value in ipairs({units, session[units], booked, session[booked]}) do
-        fields[#fields + 1] = value
+      for name, value in pairs({['u:'] = each.granted, ['b:'] = booked}) do
+        session[name .. key] = text(tonumber(session[name .. key] or '0') + value)
+        fields[#fields + 1], fields[#fields + 2] = name .. key, session[name .. key]
       end
-      paid[#paid + 1] = table.concat({each.key, text(each.granted), text(each.owed)}, ' ')
+      local parts = {key, text(each.granted), text(booked)}
+      for _, source in ipairs(names_of(each.state.taken)) do
+        parts[#parts + 1], parts[#parts + 2] = source, text(each.state.taken[source])
+      end
+      paid[#paid + 1] = table.concat(parts, ' ')
     end
   end
   if #paid > 0 then fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], table.concat(paid, ';') end
   redis.call('HSET', keys.session, unpack(fields))
-  local available, cost = account.balance - account.reserved, account.spent - before
+  local available = account.balance - account.reserved - account.floor
   local answer = pack(ARGV[4], status, ARGV[7], cost, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   bury(keys, session_id, 'event')
-  return {status, answer, 0, cost, 0, 0, available, 0, 0, waiting}
+  return {status, answer, 0, account.spent - before, 0, 0, available, 0, 0, waiting}
 end

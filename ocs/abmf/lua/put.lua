@@ -1,9 +1,12 @@
 --[[ Store subscriber data when the version is the expected one; the first time, open the account.
 
-  KEYS[1]  subscriber hash   {partition}:sub:<id>
+  KEYS[1]  subscriber hash   {partition}:sub:<subscriber>
   KEYS[2]  account   hash    {partition}:acct:<id>
+  KEYS[3]  agenda    zset    {partition}:agenda, subscriber by when something is due
   ARGV[1]  version   expected; 0 = not there yet
   ARGV[2]  data      opaque
+  ARGV[3]  subscriber id
+  ARGV[4]  due       UTC milliseconds; 0 = never
 
   Returns {status, ...}
     stored    {status, the new version}
@@ -16,7 +19,7 @@ local function put(KEYS, ARGV)
   local is_new = redis.call('EXISTS', KEYS[2]) == 0
 
   -- Nothing below may fail.
-  redis.call('HSET', KEYS[1], 'version', text(version + 1), 'data', ARGV[2])
+  store_subscriber(KEYS[1], KEYS[3], ARGV[3], text(version + 1), ARGV[2], ARGV[4])
   if is_new then
     for _, name in ipairs(AMOUNTS) do redis.call('HSET', KEYS[2], name, '0') end
   end

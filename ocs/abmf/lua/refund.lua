@@ -25,20 +25,41 @@ local function is_of_session(session, actor)
   return actor == session.host:lower() or actor:sub(-#realm) == realm
 end
 
--- What each service paid: of the named event, or of a session. What was written off was paid by nobody.
+-- What each service paid, and from which balances: of the named event, or of a session. What was written
+-- off was paid by nobody.
 local function paid_parts(session, event)
   local parts = {}
   if event ~= '' then
-    for key, units, amount in session['e:' .. event]:gmatch('([^ ;]+) (%d+) (%d+)') do
-      parts[#parts + 1] = {key = key, units = tonumber(units), amount = tonumber(amount)}
+    for each in session['e:' .. event]:gmatch('[^;]+') do
+      local key, units, amount, rest = each:match('^([^ ]+) (%d+) (%d+)(.*)$')
+      local paid = {}
+      for source, taken in rest:gmatch(' ([^ ]+) (%d+)') do paid[source] = tonumber(taken) end
+      -- An event of an earlier release names no balance.
+      if rest == '' and amount ~= '0' then paid.main = tonumber(amount) end
+      parts[#parts + 1] = {key = key, units = tonumber(units), amount = tonumber(amount), paid = paid}
     end
   else
     for _, key in ipairs(services_of(session)) do
-      local paid = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
-      parts[#parts + 1] = {key = key, units = tonumber(session['u:' .. key]), amount = paid}
+      local amount = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
+      parts[#parts + 1] = {key = key, units = tonumber(session['u:' .. key]), amount = amount,
+        paid = paid_of(session, key)}
     end
   end
   return parts
+end
+
+-- What of it can go back: no more than the account's sums can count, and nothing to a period that is over.
+local function limit_parts(account, parts)
+  local room = LIMIT - account.credited
+  for _, part in ipairs(parts) do
+    local main = part.paid.main or 0
+    local back = math.min(main, room)
+    room, part.amount, part.paid.main = room - back, part.amount - main + back, back
+    for source in pairs(part.paid) do
+      local _, _, is_stored = amounts_of(account, source)
+      if not is_stored then part.paid[source] = nil end
+    end
+  end
 end
 
 local function refund(KEYS, ARGV)
@@ -60,11 +81,11 @@ local function refund(KEYS, ARGV)
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the session has no account') end
   account.id = ARGV[4]
-  local units, amount, room, done = 0, 0, LIMIT - account.credited, 'refunded' .. ARGV[6]
+  local units, amount, done = 0, 0, 'refunded' .. ARGV[6]
   local parts = paid_parts(session, ARGV[6])
+  limit_parts(account, parts)
   for _, part in ipairs(parts) do
-    part.amount = math.min(part.amount, room)
-    units, amount, room = units + part.units, amount + part.amount, room - part.amount
+    units, amount = units + part.units, amount + part.amount
   end
   if units == 0 and amount == 0 then return {'unknown'} end
   -- The answers of an open session stay as long as it does.
@@ -81,7 +102,7 @@ local function refund(KEYS, ARGV)
     for _, part in ipairs(parts) do
       if part.units > 0 or part.amount > 0 then
         entry.key, entry.units = part.key, part.units
-        move(account, KEYS[4], entry, {credited = part.amount})
+        move(account, KEYS[4], entry, {credited = part.paid.main}, part.paid, {})
       end
     end
     units = text(units)

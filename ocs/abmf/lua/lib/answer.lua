@@ -4,7 +4,8 @@
 local function pack(content, status, reply, total, available, charges)
   local results = {}
   for i, charge in ipairs(charges) do
-    results[i] = table.concat({charge.key, charge.status, text(charge.granted), text(charge.final)}, ' ')
+    results[i] = table.concat({charge.key, charge.status, text(charge.granted),
+      text(charge.final), charge.way or '-'}, ' ')
   end
   return table.concat({content, status, reply, text(total), text(available), table.concat(results, ';')}, '|')
 end

@@ -7,13 +7,15 @@ local CLAMP_SECONDS, CLAMP_GRANTS = 60, 4
 -- after which it could not be topped up.
 local CLAMP_LOST = 1000000000000
 
--- The most of what is reported that costs no more than `money`, what is booked included.
-local function within(charge, before, used, money)
-  if used <= 0 or #charge.legs == 0 or rounded(charge, before + used) <= money then return used end
+-- The most of what is reported that, laid on the last way alone, costs no more than `money`.
+local function within(charge, used, money)
+  if used <= 0 or #charge.ways == 0 then return used end
+  local view = view_of(charge, charge.state, charge.ways[#charge.ways])
+  if increase(charge, charge.state, view, used) <= money then return used end
   local low, high = 0, used
   while high - low > 1 do
     local middle = math.floor((low + high) / 2)
-    if rounded(charge, before + middle) <= money then low = middle else high = middle end
+    if increase(charge, charge.state, view, middle) <= money then low = middle else high = middle end
   end
   return low
 end
@@ -31,9 +33,7 @@ local function clamp(charges, session, now, at, balance)
     elseif charge.unit == 'octets' and last then
       most = CLAMP_GRANTS * tonumber(last)
     end
-    local booked = tonumber(session['b:' .. charge.key] or '0')
-    local money = booked + balance + CLAMP_LOST
-    most = within(charge, tonumber(session['u:' .. charge.key] or '0'), math.min(charge.used, most), money)
+    most = within(charge, math.min(charge.used, most), math.max(balance, 0) + CLAMP_LOST)
     charge.clamped = math.max(charge.used - most, 0)
     charge.used = charge.used - charge.clamped
     sum = sum + charge.clamped

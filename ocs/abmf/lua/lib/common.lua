@@ -5,6 +5,9 @@ local LIMIT = 9000000000000000
 
 local TOMBSTONE_SECONDS = 86400
 
+-- What subscribers are to be told; whoever sends it is never so far behind.
+local OUTBOX_AT_MOST = 1000000
+
 local function now_of(argument)
   local now = tonumber(argument)
   if now > 0 then return now end
@@ -12,44 +15,59 @@ local function now_of(argument)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Never `..` on a number: Lua prints 14 digits.
+-- Never `..` on a number: Lua prints 14 digits. Zero has no sign.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%.0f', number + 0)
+end
+
+-- "name amount;name amount" as a table; a number alone is main money.
+local function read_amounts(packed)
+  local found = {}
+  if not packed or packed == '' or packed == '0' then return found end
+  if packed:find('^%d+$') then return {main = tonumber(packed)} end
+  for name, amount in packed:gmatch('([^ ;]+) (-?%d+)') do found[name] = tonumber(amount) end
+  return found
+end
+
+-- The names of a table in order, so that entries come in the same order everywhere.
+local function names_of(amounts)
+  local names = {}
+  for name in pairs(amounts) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+-- The other direction of `read_amounts`; nothing is "0".
+local function packed_amounts(amounts)
+  local parts = {}
+  for _, name in ipairs(names_of(amounts)) do
+    if amounts[name] ~= 0 then parts[#parts + 1] = name .. ' ' .. text(amounts[name]) end
+  end
+  return #parts > 0 and table.concat(parts, ';') or '0'
+end
+
+local function copy_of(amounts)
+  local copy = {}
+  for name, amount in pairs(amounts) do copy[name] = amount end
+  return copy
+end
+
+-- Whether any amount is above what it was.
+local function is_any_above(amounts, before)
+  for name, amount in pairs(amounts) do
+    if amount > (before[name] or 0) then return true end
+  end
+  return false
 end
 
 local AMOUNTS = {'balance', 'reserved', 'credited', 'spent', 'written_off', 'seq'}
 
--- The account's amounts as numbers, nil when there is none.
+-- The account's amounts as numbers, nil when there is none. What a plan names of its other balances is
+-- added by `read_sources`.
 local function account_of(key)
   local found = redis.call('HMGET', key, 'last', unpack(AMOUNTS))
   if not found[2] then return nil end
-  local account = {key = key, last = found[1] or ''}
+  local account = {key = key, last = found[1] or '', kept = {}, notices = {}, floor = 0}
   for i, name in ipairs(AMOUNTS) do account[name] = tonumber(found[i + 1]) end
   return account
-end
-
--- Moves amounts (a table of changes) and writes the entry that explains them.
-local function move(account, ledger, entry, change)
-  local spent, reserved = change.spent or 0, change.reserved or 0
-  local credited, written = change.credited or 0, change.written_off or 0
-  local balance = credited - spent - written
-  local changes = {balance, reserved, credited, spent, written, 1}
-  for i, name in ipairs(AMOUNTS) do
-    if changes[i] ~= 0 then
-      account[name] = redis.call('HINCRBY', account.key, name, text(changes[i]))
-    end
-  end
-  local fields = {
-    'seq', text(account.seq), 'prev', account.last, 'account', account.id, 'credited', text(credited),
-    'spent', text(spent), 'reserved', text(reserved), 'written_off', text(written),
-    'after_credited', text(account.credited), 'after_balance', text(account.balance),
-    'after_reserved', text(account.reserved), 'after_spent', text(account.spent),
-    'after_written_off', text(account.written_off),
-  }
-  for name, value in pairs(entry) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = type(value) == 'number' and text(value) or value
-  end
-  account.last = redis.call('XADD', ledger, '*', unpack(fields))
-  redis.call('HSET', account.key, 'last', account.last)
 end

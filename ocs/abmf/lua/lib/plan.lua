@@ -1,36 +1,5 @@
--- Reads the charges of a plan, settles what was used, grants what can be paid. Only arithmetic: the
--- amounts it decides on are written by the caller, after everything that may fail.
-
-local function parse_charges(args, from)
-  local charges, at = {}, from + 1
-  for i = 1, tonumber(args[from]) do
-    local charge = {
-      key = args[at], used = tonumber(args[at + 1]), requested = tonumber(args[at + 2]),
-      refusal = args[at + 3], unit = args[at + 4], mode = args[at + 5], quantum = tonumber(args[at + 6]),
-      denominator = tonumber(args[at + 7]), grace = tonumber(args[at + 8]), legs = {}, granted = 0, hold = 0,
-      final = 0, clamped = 0,
-    }
-    local legs = tonumber(args[at + 9])
-    at = at + 10
-    for l = 1, legs do
-      charge.legs[l] = {
-        start = tonumber(args[at]), stop = tonumber(args[at + 1]), step = tonumber(args[at + 2]),
-        price = tonumber(args[at + 3]), entry = tonumber(args[at + 4]),
-      }
-      at = at + 5
-    end
-    charges[i] = charge
-  end
-  return charges
-end
-
--- Whether no service that is asked for has a price.
-local function is_unrated(charges)
-  for _, each in ipairs(charges) do
-    if each.refusal ~= 'rating_failed' then return false end
-  end
-  return #charges > 0
-end
+-- Settles what was used, grants what can be paid. Only arithmetic: the amounts it decides on are written
+-- by the caller, after everything that may fail.
 
 -- Marks the charges of an update that a newer one of their service has overtaken: they report, and the
 -- quota of the newer one stands (RFC 8506, 8.2: numbers may arrive in any order).
@@ -43,67 +12,103 @@ local function mark_late(charges, session, kind, number)
   end
 end
 
--- What each charge has used, owes and is paid; returns the money that is free afterwards. A charge
--- draws on its own reservation first, so that one service's overuse cannot take another's quota.
--- `room` is how much more the account's sums can count: an absurd report must not stop half-way.
-local function settle(charges, session, free, room)
+-- Where each charge's event stands before this request.
+local function recollect(charges, session)
   for _, charge in ipairs(charges) do
-    charge.before = tonumber(session['u:' .. charge.key] or '0')
-    charge.booked = tonumber(session['b:' .. charge.key] or '0')
-    charge.held = tonumber(session['r:' .. charge.key] or '0')
-    charge.last = tonumber(session['q:' .. charge.key] or '0')
-    -- Usage without a price has no place on the axis.
-    charge.total = charge.before + (#charge.legs > 0 and math.max(charge.used, 0) or 0)
-    charge.owed, charge.paid = 0, 0
-    if charge.used >= 0 and #charge.legs > 0 then
-      charge.owed = math.min(math.max(rounded(charge, charge.total) - charge.booked, 0), room)
-      room = room - charge.owed
-      charge.paid = math.min(charge.owed, charge.held)
-    end
-    free = free + charge.held - charge.paid
+    local key = charge.key
+    charge.held, charge.last = read_amounts(session['r:' .. key]), tonumber(session['q:' .. key] or '0')
+    charge.state = state_of(charge, session['p:' .. key], tonumber(session['u:' .. key] or '0'),
+      tonumber(session['b:' .. key] or '0'))
   end
-  for _, charge in ipairs(charges) do
-    local more = math.min(charge.owed - charge.paid, free)
-    charge.paid, free = charge.paid + more, free - more
-    charge.booked = charge.booked + charge.owed
-  end
-  return free
 end
 
--- Names what becomes of each charge and what it may hold; returns the free money afterwards, whether
--- anything was asked for, and whether anything was granted.
-local function grant(charges, free, is_open, is_cut)
+-- Of time, each unit has its own moment; of everything else there is one for all.
+local function tick_of(charge)
+  return charge.unit == 'seconds' and 1000 or 0
+end
+
+-- Lays what each charge has used on its ways. A charge draws on what it holds itself and on what nobody
+-- holds, so that one service's overuse cannot take another's quota; what is left over then may be paid
+-- from what all of them gave back. What still remains goes on the last way, and what money does not pay
+-- of it is lost. `room` is how much more the account's sums can count: an absurd report must not stop
+-- half-way.
+local function settle(charges, account, free, at, room)
+  local function lay_used(charge)
+    local tick = tick_of(charge)
+    local first = (charge.used_at > 0 and charge.used_at or at) - charge.used * tick
+    local how = {at = first + charge.done * tick, tick = tick}
+    charge.done = charge.done + lay(charge, charge.state, free, charge.used - charge.done, how)
+    charge.moment = first + charge.done * tick
+  end
+  for _, charge in ipairs(charges) do
+    charge.done, charge.lost = 0, 0
+    give_back(account, free, charge.held)
+    if #charge.ways > 0 and charge.used > 0 then lay_used(charge) end
+  end
+  for _, charge in ipairs(charges) do
+    if #charge.ways > 0 and charge.done < charge.used then
+      lay_used(charge)
+      local rest = charge.used - charge.done
+      if rest > 0 then
+        charge.lost = overrun(charge, charge.state, free, rest, charge.moment, room)
+        room = room - charge.lost
+      end
+    end
+  end
+end
+
+-- Lays a grant on a copy of the state: what it takes there is what the charge holds.
+local function project(charge, free, wanted, at)
+  charge.ahead = projection_of(charge.state)
+  local how = {at = at, tick = tick_of(charge), is_grant = true, is_apart = true}
+  local granted = lay(charge, charge.ahead, free, wanted, how)
+  charge.hold = charge.ahead.taken
+  return granted
+end
+
+-- What the newer request holds stands, as far as it is still there: laid anew, or as it was where there is
+-- no price now.
+local function keep_hold(charge, free, at)
+  if not next(charge.held) then return end
+  if #charge.ways > 0 then
+    project(charge, free, charge.last, at)
+    return
+  end
+  for source, amount in pairs(charge.held) do
+    charge.hold[source] = math.min(amount, math.max(free[source] or 0, 0))
+    free[source] = (free[source] or 0) - charge.hold[source]
+  end
+end
+
+-- Names what becomes of each charge and what it may hold; returns whether anything was asked for, and
+-- whether anything was granted.
+local function grant(charges, free, at, is_open, is_cut)
   local is_asked, is_granted = false, false
   for _, charge in ipairs(charges) do
     charge.status = 'settled'
     if charge.refusal == 'rating_failed' then charge.status = 'rating_failed' end
     if is_open and charge.is_late then
-      local cost = charge.held
-      if #charge.legs > 0 then cost = rounded(charge, charge.total + charge.last) - charge.booked end
-      charge.hold = charge.held > 0 and math.min(math.max(cost, 0), free) or 0
-      free = free - charge.hold
+      keep_hold(charge, free, at)
     elseif is_open and charge.requested >= 0 then
       is_asked = true
       if is_cut then charge.status = 'denied'
       elseif charge.refusal ~= '' then charge.status = charge.refusal
       else
-        local money = free + charge.booked
-        charge.granted = affordable(charge, charge.total, charge.requested, money)
+        charge.granted = project(charge, free, charge.requested, at)
         charge.status = charge.granted > 0 and 'granted' or 'no_credit'
       end
       if charge.granted > 0 then
         is_granted = true
-        charge.hold = math.max(rounded(charge, charge.total + charge.granted) - charge.booked, 0)
-        free = free - charge.hold
+        charge.way = charge.ahead.laid[#charge.ahead.laid].name
       end
     end
   end
   for _, charge in ipairs(charges) do
     if charge.granted > 0 then
-      local money = free + charge.hold + charge.booked
-      local stop = charge.total + charge.granted
-      charge.final = can_pay(charge, stop, stop + 1, money) and 0 or 1
+      local tick = tick_of(charge)
+      local how = {at = at + charge.granted * tick, tick = tick, is_grant = true}
+      charge.final = can_go_on(charge, charge.ahead, free, how) and 0 or 1
     end
   end
-  return free, is_asked, is_granted
+  return is_asked, is_granted
 end

@@ -1,8 +1,8 @@
--- A session hash holds its owner's names, and for each service key the units used (`u:`), the cost
--- booked (`b:`), of it what nobody paid (`l:`), the money reserved (`r:`), the present grant (`q:`), the largest one (`g:`), the highest
--- CC-Request-Number seen (`n:`) and
--- whether its client waits for money (`w:`); `first` is the moment of its first grant, `overdue` the
--- one by which a client with its last units must have asked again.
+-- A session hash holds its owner's names, and for each service key the units used (`u:`) and by which
+-- ways (`p:`), the cost booked (`b:`), of it what nobody paid (`l:`), what was paid by which balance
+-- (`s:`), what is reserved of each (`r:`), the present grant (`q:`), the largest one (`g:`), the highest
+-- CC-Request-Number seen (`n:`) and whether its client waits for money (`w:`); `first` is the moment of
+-- its first grant, `overdue` the one by which a client with its last units must have asked again.
 
 -- More sessions than this are not re-authorised because of one call.
 local OTHERS_AT_MOST = 20
@@ -67,27 +67,27 @@ local function named_by(charges)
   return named
 end
 
--- What the session holds for services that `charges` do not name.
-local function held_by_others(session, charges)
-  local named, sum = named_by(charges), 0
+-- Gives back to `free` what the session holds for services that `charges` do not name.
+local function spare_of(session, charges, account, free)
+  local named = named_by(charges)
   for _, service in ipairs(services_of(session)) do
-    if not named[service] then sum = sum + tonumber(session['r:' .. service]) end
+    if not named[service] then give_back(account, free, read_amounts(session['r:' .. service])) end
   end
-  return sum
 end
 
 -- Gives back what the session still holds, one entry for each service, but for those of `charges`.
 local function release_all(session, key, account, ledger, entry, charges)
   local named = named_by(charges or {})
   for _, service in ipairs(services_of(session)) do
-    local held = named[service] and 0 or tonumber(session['r:' .. service])
-    if held > 0 then
+    local field = 'r:' .. service
+    local held = read_amounts(session[field])
+    if not named[service] and next(held) then
       entry.key = service
-      move(account, ledger, entry, {reserved = -held})
-    end
-    if not named[service] then
-      session['r:' .. service] = '0'
-      redis.call('HSET', key, 'r:' .. service, '0')
+      local back = {}
+      for source, amount in pairs(held) do back[source] = -amount end
+      move(account, ledger, entry, {reserved = back.main}, {}, back)
+      session[field] = '0'
+      redis.call('HSET', key, field, '0')
     end
   end
 end
@@ -99,4 +99,11 @@ local function bury(keys, session_id, state)
   redis.call('HDEL', keys.open, session_id)
   redis.call('EXPIRE', keys.session, TOMBSTONE_SECONDS)
   redis.call('EXPIRE', keys.answers, TOMBSTONE_SECONDS)
+end
+
+-- What each balance paid for a service. What was written off was paid by nobody.
+local function paid_of(session, key)
+  if session['s:' .. key] then return read_amounts(session['s:' .. key]) end
+  local paid = tonumber(session['b:' .. key] or '0') - tonumber(session['l:' .. key] or '0')
+  return paid > 0 and {main = paid} or {}
 end

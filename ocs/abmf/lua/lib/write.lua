@@ -1,20 +1,64 @@
 -- Writes what `settle` and `grant` decided: an entry for each service, and its fields. Returns whether
 -- a service came to the end of the money that was not there before.
+local function reserves_of(charge)
+  local reserves = {}
+  for source, amount in pairs(charge.held) do reserves[source] = -amount end
+  for source, amount in pairs(charge.hold) do reserves[source] = (reserves[source] or 0) + amount end
+  return reserves
+end
+
+-- The fields of one service after its entry.
+local function fields_of(charge, session, waits)
+  local key, state = charge.key, charge.state
+  if charge.ahead then
+    -- A grant enters its ways: what was asked of them then is not asked again.
+    for _, each in ipairs(charge.ahead.parts) do
+      if not state.of[each.name] and not charge.is_late then
+        state.parts[#state.parts + 1] = {name = each.name, units = 0, whole = 0, rest = 0}
+      end
+    end
+  end
+  local fields = {'u:' .. key, text(state.units), 'b:' .. key, text(state.booked),
+    'p:' .. key, packed_parts(charge, state), 'r:' .. key, packed_amounts(charge.hold), 'w:' .. key, waits,
+    'n:' .. key, text(charge.newest)}
+  local function keep(name, value) fields[#fields + 1], fields[#fields + 2] = name .. key, text(value) end
+  if not charge.is_late then keep('q:', charge.granted) end
+  if charge.granted > 0 then
+    keep('g:', math.max(charge.granted, tonumber(session['g:' .. key] or '0')))
+  end
+  if charge.lost > 0 then keep('l:', charge.lost + tonumber(session['l:' .. key] or '0')) end
+  -- What main money alone paid is what was booked and not lost.
+  local first = next(state.taken)
+  local is_main = first == 'main' and not next(state.taken, first) and state.taken.main == state.paid
+  if first and (session['s:' .. key] or not is_main) then
+    local paid = paid_of(session, key)
+    for source, amount in pairs(state.taken) do paid[source] = (paid[source] or 0) + amount end
+    fields[#fields + 1], fields[#fields + 2] = 's:' .. key, packed_amounts(paid)
+  end
+  return fields
+end
+
 local function write_charges(keys, session, charges, account, entry)
   local is_short, order = false, {}
   -- What gives money back comes first: after no entry is less than nothing available.
-  local function taken(each) return each.paid + each.hold - each.held end
-  for i, each in ipairs(charges) do order[i], each.place = each, i end
+  for i, each in ipairs(charges) do
+    order[i], each.place, each.reserves = each, i, reserves_of(each)
+    each.cost = (each.state.taken.main or 0) + (each.reserves.main or 0)
+  end
   table.sort(order, function(a, b)
-    if taken(a) ~= taken(b) then return taken(a) < taken(b) end
+    if a.cost ~= b.cost then return a.cost < b.cost end
     return a.place < b.place
   end)
   for _, each in ipairs(order) do
-    local key, lost = each.key, each.owed - each.paid
-    local change = {spent = each.paid, reserved = each.hold - each.held, written_off = lost, credited = lost}
+    local key, lost, taken, is_moved = each.key, each.lost, {}, each.used > 0 or each.lost > 0
+    for source, amount in pairs(each.state.taken) do taken[source], is_moved = -amount, true end
+    for _, amount in pairs(each.reserves) do is_moved = is_moved or amount ~= 0 end
     entry.key, entry.units, entry.granted = key, math.max(each.used, 0), each.granted
-    if each.used > 0 or change.spent ~= 0 or change.reserved ~= 0 or lost ~= 0 then
-      move(account, keys.ledger, entry, change)
+    entry.laid, entry.note = packed_laid(each.state), each.note
+    if is_moved then
+      local moved = {spent = -(taken.main or 0), reserved = each.reserves.main, written_off = lost,
+        credited = lost}
+      move(account, keys.ledger, entry, moved, taken, each.reserves)
     end
     if each.clamped > 0 then
       keep_usage(keys.ledger, 'usage_clamped', key, each.clamped, account.id, entry, 'absurd report')
@@ -23,27 +67,18 @@ local function write_charges(keys, session, charges, account, entry)
     local waits = session['w:' .. key] or '0'
     if each.requested >= 0 and not each.is_late then
       local is_end = each.final == 1 or each.status == 'no_credit'
-      is_short = is_short or (is_end and waits == '0')
+      if is_end and waits == '0' then
+        is_short = true
+        tell(account, 'cut', 'key', key, 'time', text(account.now))
+      end
       waits = is_end and '1' or '0'
     end
     -- A service without a price leaves nothing behind: a client may name any number of them.
-    local is_kept = #each.legs > 0 or session['u:' .. key]
-    if is_kept then
-      session['u:' .. key], session['b:' .. key] = text(each.total), text(each.booked)
-      session['r:' .. key], session['w:' .. key] = text(each.hold), waits
+    if #each.ways > 0 or session['u:' .. key] then
+      local fields = fields_of(each, session, waits)
+      redis.call('HSET', keys.session, unpack(fields))
+      for i = 1, #fields, 2 do session[fields[i]] = fields[i + 1] end
     end
-    local fields = {'u:' .. key, text(each.total), 'b:' .. key, text(each.booked),
-      'r:' .. key, text(each.hold), 'w:' .. key, waits, 'n:' .. key, text(each.newest)}
-    if not each.is_late then fields[#fields + 1], fields[#fields + 2] = 'q:' .. key, text(each.granted) end
-    if each.granted > 0 then
-      local largest = math.max(each.granted, tonumber(session['g:' .. key] or '0'))
-      fields[#fields + 1], fields[#fields + 2] = 'g:' .. key, text(largest)
-    end
-    if lost > 0 then
-      lost = lost + tonumber(session['l:' .. key] or '0')
-      fields[#fields + 1], fields[#fields + 2] = 'l:' .. key, text(lost)
-    end
-    if is_kept then redis.call('HSET', keys.session, unpack(fields)) end
   end
   return is_short
 end
