@@ -10,9 +10,18 @@ from typing import cast
 from ocs.abmf.encoding import encode_context, refund_token
 from ocs.abmf.ledger import Ledger, LedgerError, OutcomeUnknown
 from ocs.abmf.subscribers import Cache, IdentityConflict, SessionRecord, Subscribers
-from ocs.charging import event, session
+from ocs.books import Balance
+from ocs.charging import event, questions, session
 from ocs.charging.charges import CLIENT_RATED
-from ocs.charging.context import identities, is_free, new_context, rating_time
+from ocs.charging.context import (
+    Groups,
+    collect_number,
+    identities,
+    is_free,
+    new_context,
+    other_parties,
+    rating_time,
+)
 from ocs.charging.money import refused_money
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.charging.result import refuse, unknown_service_context
@@ -28,15 +37,19 @@ from ocs.model import (
     ChargeOutcome,
     ChargePlan,
     ChargeStatus,
+    Identity,
+    IdentityKind,
     OutcomeStatus,
     RequestType,
     SessionContext,
     Subscriber,
+    SubscriberState,
     UnitKind,
     UtcMillis,
     invariant,
 )
 from ocs.rating.catalogue import Catalogue
+from ocs.rating.versions import Catalogues
 
 TOO_BUSY = 3004
 USER_UNKNOWN = 5030
@@ -49,6 +62,7 @@ PLANS_AT_MOST = 3
 #: Calls to numbers free of control whose end a worker can still recognise; such calls are few.
 FREE_AT_MOST = 10_000
 REFUND = (EVENT_REQUEST, event.REFUND_ACCOUNT)
+QUESTIONS = (event.CHECK_BALANCE, event.PRICE_ENQUIRY)
 FINAL_UNIT_ACTIONS = ("terminate", "redirect", "restrict")
 
 
@@ -60,22 +74,25 @@ class OCF:
         *,
         ledger: Ledger,
         subscribers: Subscribers,
-        catalogue: Catalogue,
+        catalogues: Catalogues,
         policy: ChargingPolicy,
         metrics: Metrics,
         owner: str,
         clock: Callable[[], UtcMillis],
         reauthorise: Callable[[Sequence[bytes]], None] = lambda _: None,
+        activate: Callable[[Subscriber], None] = lambda _: None,
     ) -> None:
-        """`reauthorise` is given the Session-Ids that should ask again because of somebody's request."""
+        """`reauthorise` is given the Session-Ids that should ask again because of somebody's request,
+        `activate` whoever was served for the first time; neither may wait."""
         self._ledger = ledger
         self._subscribers = subscribers
-        self._catalogue = catalogue
+        self._catalogues = catalogues
         self._policy = policy
         self._metrics = metrics
         self._owner = owner
         self._clock = clock
         self._reauthorise = reauthorise
+        self._activate = activate
         self._free: Cache[bytes, bool] = Cache(FREE_AT_MOST)
 
     async def handle(self, ccr: CCR, peer: str) -> CCA:
@@ -83,20 +100,22 @@ class OCF:
         service = self._policy.service_for(ccr.service_context_id)
         if service is None:
             return unknown_service_context(ccr)
-        if self._opened_free(ccr, service):
-            return self._free_answer(ccr, service)
-        refused = refused_money(ccr, self._catalogue.currency)
+        now = self._clock()
+        catalogue = self._catalogues.at(now)
+        if self._opened_free(ccr, service, catalogue):
+            return self._free_answer(ccr, service, catalogue)
+        refused = refused_money(ccr, catalogue.currency)
         if refused is not None:
             return refused
         try:
             if (ccr.request_type, ccr.requested_action) == REFUND:
-                return await self._refund(ccr, service)
+                return await self._refund(ccr, service, catalogue)
             if ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST):
-                return await self._initial(ccr, service, peer)
-            return await self._running(ccr, service, peer)
+                return await self._initial(ccr, service, peer, catalogue, now)
+            return await self._running(ccr, service, peer, catalogue, now)
         except LedgerError as error:
-            if self._names_free(ccr, service):
-                return self._free_answer(ccr, service)
+            if self._names_free(ccr, service, catalogue):
+                return self._free_answer(ccr, service, catalogue)
             # 3004 promises only that a repeat is safe, which the key of the charge guarantees.
             if isinstance(error, OutcomeUnknown):
                 self._metrics.store_unknown(str(error))
@@ -104,57 +123,55 @@ class OCF:
 
     # --- numbers free of control: no subscriber, no ledger -------------------------------------------
 
-    def _opened_free(self, ccr: CCR, service: ServicePolicy) -> bool:
+    def _opened_free(self, ccr: CCR, service: ServicePolicy, catalogue: Catalogue) -> bool:
         """A first request is free by whom it calls, a later one where the session is: a paid call does
         not become free by what a later request says."""
         if ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST):
-            return self._names_free(ccr, service)
+            return self._names_free(ccr, service, catalogue)
         return self._free.get(ccr.session_id) is not None
 
-    def _names_free(self, ccr: CCR, service: ServicePolicy) -> bool:
+    def _names_free(self, ccr: CCR, service: ServicePolicy, catalogue: Catalogue) -> bool:
         # Data calls nobody, whatever else its request says.
         is_call = service.unit is not UnitKind.OCTETS
         if not is_call or (ccr.request_type, ccr.requested_action) == REFUND:
             return False
-        return is_free(ccr, self._catalogue.numbering, self._catalogue.is_free)
+        return is_free(ccr, catalogue.numbering, catalogue.is_free)
 
-    def _free_answer(self, ccr: CCR, service: ServicePolicy) -> CCA:
+    def _free_answer(self, ccr: CCR, service: ServicePolicy, catalogue: Catalogue) -> CCA:
         if ccr.request_type == EVENT_REQUEST:
-            return event.free_answer(ccr, service, self._catalogue.currency)
+            return event.free_answer(ccr, service, catalogue.currency)
         if ccr.request_type == TERMINATION_REQUEST:
             self._free.drop(ccr.session_id)
         else:
             self._free.put(ccr.session_id, True)
         outcome = session.free_outcome(ccr, service)
-        return session.answer(ccr, outcome, service, self._catalogue.currency)
+        return session.answer(ccr, outcome, service, catalogue.currency)
 
     # --- requests that name who is served ------------------------------------------------------------
 
-    async def _initial(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
+    async def _initial(
+        self, ccr: CCR, service: ServicePolicy, peer: str, catalogue: Catalogue, now: UtcMillis
+    ) -> CCA:
         """The first request of a session, or an event."""
-        now = self._clock()
-        names = identities(ccr, self._catalogue.numbering)
         for _ in range(PLANS_AT_MOST):
             # Again when the plan was stale: the name may have another owner by now.
-            try:
-                subscriber = await self._subscribers.find(names)
-            except IdentityConflict:
-                return refuse(USER_UNKNOWN, "the identities belong to different accounts")
-            if subscriber is None:
-                return refuse(USER_UNKNOWN, "no subscriber has any of these identities")
-            context = new_context(ccr, service, subscriber, self._catalogue, now)
+            subscriber = await self._payer(ccr, service, catalogue)
+            if isinstance(subscriber, CCA):
+                return subscriber
+            groups = await self._groups(ccr, service, catalogue, subscriber)
+            if ccr.requested_action in QUESTIONS and ccr.request_type == EVENT_REQUEST:
+                return await self._question(ccr, service, subscriber, catalogue, groups, now)
+            context = new_context(ccr, service, subscriber, catalogue, now, groups)
             if ccr.request_type == INITIAL_REQUEST:
                 encoded = encode_context(context)
                 made = self._plan(ccr, context, subscriber, service, peer, encoded, now)
-            elif ccr.requested_action in (event.CHECK_BALANCE, event.PRICE_ENQUIRY):
-                return await self._question(ccr, service, subscriber, now)
             else:
                 made = event.plan(
                     ccr,
-                    context=context,
-                    subscriber=subscriber,
-                    catalogue=self._catalogue,
+                    around=event.around_of(context, subscriber, self._catalogues),
                     policy=service,
+                    numbering=catalogue.numbering,
+                    groups=groups,
                     owner=self._owner,
                     peer=peer,
                 )
@@ -163,43 +180,87 @@ class OCF:
                 self._fresh(outcome)
                 continue
             self._count(service, made, outcome)
-            currency = self._catalogue.currency
+            is_served = outcome.status in (OutcomeStatus.CHARGED, OutcomeStatus.DEBITED)
+            if is_served and subscriber.state is SubscriberState.PREACTIVE:
+                self._activate(subscriber)
             if ccr.request_type == EVENT_REQUEST:
                 token = refund_token(made.partition, made.account_id, ccr.session_id, made.number)
-                return event.answer(ccr, outcome, service, currency, token)
+                return event.answer(ccr, outcome, service, catalogue.currency, token)
             # A repeat may come by another worker and after a change of tariff: the session keeps
             # the context of its first request, which is in the store.
             if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
                 record = SessionRecord(context)
                 self._subscribers.remember_session(ccr.session_id, record)
                 self._remember_answer(record, made, context.started)
-            return session.answer(ccr, outcome, service, currency)
+            return session.answer(ccr, outcome, service, catalogue.currency)
         return refuse(TOO_BUSY, "the subscriber is changing")
 
+    async def _payer(
+        self, ccr: CCR, service: ServicePolicy, catalogue: Catalogue
+    ) -> Subscriber | CCA:
+        """Who pays: whom the request names, or the called party of a collect call."""
+        called = collect_number(ccr, service, catalogue.numbering)
+        names = identities(ccr, catalogue.numbering)
+        try:
+            found = await self._subscribers.find((number(called),) if called else names)
+        except IdentityConflict:
+            return refuse(USER_UNKNOWN, "the identities belong to different accounts")
+        if found is not None:
+            return found
+        if called:
+            return refuse(END_USER_SERVICE_DENIED, "the called party cannot pay here")
+        return refuse(USER_UNKNOWN, "no subscriber has any of these identities")
+
+    async def _groups(
+        self, ccr: CCR, service: ServicePolicy, catalogue: Catalogue, subscriber: Subscriber
+    ) -> Groups:
+        """The closed user groups of the other parties; nobody is asked about whom none can matter."""
+        if not subscriber.groups:
+            return {}
+        found = {}
+        for one in other_parties(ccr, service, catalogue.numbering):
+            other = await self._subscribers.find((number(one),))
+            if other is not None:
+                found[one] = other.groups
+        return found
+
     async def _question(
-        self, ccr: CCR, service: ServicePolicy, cached: Subscriber, now: UtcMillis
+        self,
+        ccr: CCR,
+        service: ServicePolicy,
+        cached: Subscriber,
+        catalogue: Catalogue,
+        groups: Groups,
+        now: UtcMillis,
     ) -> CCA:
         """A balance check or price enquiry: nothing moves, so nobody else would notice an old snapshot."""
         subscriber = await self._subscribers.refresh(cached)
-        context = new_context(ccr, service, subscriber, self._catalogue, now)
-        if ccr.requested_action == event.PRICE_ENQUIRY:
-            return event.price_enquiry(ccr, context, self._catalogue, service)
-        if event.is_denied(subscriber):
+        context = new_context(ccr, service, subscriber, catalogue, now, groups)
+        around = event.around_of(context, subscriber, self._catalogues)
+        is_enquiry = ccr.requested_action == event.PRICE_ENQUIRY
+        if around.is_denied and not is_enquiry:
             return refuse(END_USER_SERVICE_DENIED, "the subscriber may not use this service")
-        found = await self._ledger.balance(subscriber.account_id, subscriber.partition)
-        available = 0 if found is None else found.available
-        return event.check_balance(ccr, context, self._catalogue, service, available)
+        found = event.lines(ccr, around, service, catalogue.numbering, groups)
+        stored, at = None, context.started
+        if not is_enquiry or questions.counts_units(found):
+            stored = await self._ledger.balance(subscriber.account_id, subscriber.partition)
+        balance = stored or Balance()
+        if is_enquiry:
+            currency = catalogue.currency
+            return questions.price_enquiry(ccr, found, service, currency, balance, at)
+        return questions.check_balance(ccr, found, service, balance, at)
 
-    async def _running(self, ccr: CCR, service: ServicePolicy, peer: str) -> CCA:
+    async def _running(
+        self, ccr: CCR, service: ServicePolicy, peer: str, catalogue: Catalogue, now: UtcMillis
+    ) -> CCA:
         """An UPDATE or TERMINATION: the session says who pays, with or without Subscription-Id."""
-        now = self._clock()
         context, subscriber = None, None
         record = await self._subscribers.session(ccr.session_id)
-        if record is None and self._names_free(ccr, service):
-            return self._free_answer(ccr, service)  # opened by another worker
+        if record is None and self._names_free(ccr, service, catalogue):
+            return self._free_answer(ccr, service, catalogue)  # opened by another worker
         if record is not None:
             context = record.context
-            subscriber = await self._subscribers.get(context.partition, context.account_id)
+            subscriber = await self._subscribers.get(context.partition, context.subscriber_id)
         for _ in range(PLANS_AT_MOST):
             made = self._plan(ccr, context, subscriber, service, peer, b"", now, record)
             outcome = await self._ledger.charge(made)
@@ -207,11 +268,11 @@ class OCF:
                 if record is not None and not outcome.is_replayed:
                     self._remember_answer(record, made, rating_time(ccr, now))
                 self._count(service, made, outcome)
-                return session.answer(ccr, outcome, service, self._catalogue.currency)
+                return session.answer(ccr, outcome, service, catalogue.currency)
             subscriber = self._fresh(outcome)
         return refuse(TOO_BUSY, "the subscriber is changing")
 
-    async def _refund(self, ccr: CCR, service: ServicePolicy) -> CCA:
+    async def _refund(self, ccr: CCR, service: ServicePolicy, catalogue: Catalogue) -> CCA:
         """What is given back says who gets it."""
         asked = event.refund(ccr)
         if isinstance(asked, CCA):
@@ -219,7 +280,7 @@ class OCF:
         outcome = await self._ledger.refund(asked)
         if outcome.is_replayed:
             self._metrics.replay(RequestType.EVENT.value)
-        return event.refund_answer(ccr, outcome, service, self._catalogue.currency)
+        return event.refund_answer(ccr, outcome, service, catalogue.currency)
 
     def _plan(
         self,
@@ -241,7 +302,7 @@ class OCF:
             ccr,
             context=context,
             subscriber=subscriber,
-            catalogue=self._catalogue,
+            catalogues=self._catalogues,
             policy=service,
             partition=partition,
             at=rating_time(ccr, now),
@@ -303,6 +364,11 @@ class OCF:
             metrics.session_closed(service.name, "terminated")
         elif made.type is not RequestType.INITIAL and status is OutcomeStatus.REFUSED:
             metrics.session_closed(service.name, "quota")
+
+
+def number(digits: str) -> Identity:
+    """A subscriber's number as an identity."""
+    return Identity(IdentityKind.E164, digits)
 
 
 def unit_of(key: str, service: ServicePolicy) -> UnitKind:

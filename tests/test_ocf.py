@@ -7,18 +7,25 @@ from itertools import count, product
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from redis.asyncio import Redis
 
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
-from ocs.books import Posting
+from ocs.books import Act, Movement, Posting
 from ocs.charging.policy import ChargingPolicy
 from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, MSCCAnswer
-from ocs.model import ChargeOutcome, ChargePlan, Micros, Subscriber, SubscriberState
+from ocs.model import (
+    ChargeOutcome,
+    ChargePlan,
+    Identity,
+    IdentityKind,
+    Subscriber,
+    SubscriberState,
+    UtcMillis,
+)
 from ocs.store.connect import connect
 from tests.charging.worked import (
     ANY,
@@ -350,8 +357,10 @@ async def test_call_nobody_answered(worker: Worker, last: CCR) -> None:
 async def test_less_than_one_second(worker: Worker) -> None:
     """An account with 0.10 cannot pay a second of 0.20: 4012 for the command."""
     each = await worker.subscriber()
-    posting = Posting(each.account_id, each.partition, "k", "topup", Micros(100_000), "t", "test")
-    await worker.ledger.post(posting)
+    moved = (Movement(Act.CREDIT, amount=100_000),)
+    await worker.ledger.post(
+        Posting(each.account_id, each.partition, "k", "topup", moved, "t", "test")
+    )
     answer = await worker.ask(voice(INITIAL, 0, mscc(None, None, seconds(60), 1000)))
     assert codes(answer) == (4012, [4012])
     assert await worker.money(each) == (10, 0)
@@ -618,6 +627,152 @@ async def test_subscriber_that_never_rests(worker: Worker, redis: Redis) -> None
     ):
         assert codes(await worker.ask(ccr)) == (3004, [])
     assert await worker.money(each) == (10_000, 100)
+
+
+# --- who pays, and what holds ---------------------------------------------------------------------------
+
+OTHER = Identity(IdentityKind.E164, "77012223344")  # ON_NET
+CALL = voice(INITIAL, 0, mscc(None, None, seconds(60), 1000))
+
+
+async def changed(worker: Worker, each: Subscriber, **changes: object) -> Subscriber:
+    """The subscriber, stored with these changes."""
+    made = await worker.subscribers.update(each, **changes)
+    assert made is not None
+    return made
+
+
+async def facts_of(worker: Worker, session: bytes) -> frozenset[str]:
+    """What a session keeps of its start."""
+    record = await worker.subscribers.session(session)
+    assert record is not None
+    return record.context.attributes.facts
+
+
+@pytest.mark.parametrize("state", [SubscriberState.ONE_WAY, SubscriberState.SUSPENDED])
+async def test_incoming_only(worker: Worker, state: SubscriberState) -> None:
+    """4010 for what the subscriber calls and uses; who calls there is served."""
+    each = await worker.subscriber(100)
+    await changed(worker, each, state=state)
+    assert codes(await worker.ask(CALL)) == (4010, [4010])
+    assert codes(await worker.ask(data(INITIAL, 0, mscc(10, None, ANY)))) == (4010, [4010])
+    received = replace(CALL, session_id=b"in", role_of_node=1)
+    assert codes(await worker.ask(received)) == (2001, [2001])
+
+
+@pytest.mark.parametrize(
+    ("ccr", "tenge", "is_first_use"),
+    [
+        (CALL, 0, False),  # refused: nothing was used
+        (CALL, 100, True),
+        (data(INITIAL, 0, mscc(10, None, ANY)), 100, True),
+        (event(0, mscc(None, None, ANY)), 0, False),
+        (event(0, mscc(None, None, ANY)), 100, True),
+        (event(2, mscc(None, None, ANY)), 100, False),  # a question uses nothing
+    ],
+)
+async def test_first_use(worker: Worker, ccr: CCR, tenge: int, is_first_use: bool) -> None:
+    """A number that was never used is served, and whoever activates it is told."""
+    each = await worker.subscriber(tenge)
+    stored = await changed(worker, each, state=SubscriberState.PREACTIVE)
+    answer = await worker.ask(ccr)
+    assert answer.result_code == (2001 if tenge else 4012)
+    assert worker.activated == ([stored] if is_first_use else [])
+
+
+async def test_active_subscriber_is_not_activated(worker: Worker) -> None:
+    """Nobody is told of a use that is not the first."""
+    await worker.subscriber(100)
+    assert codes(await worker.ask(CALL)) == (2001, [2001])
+    assert worker.activated == []
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "shared"),
+    [
+        ((), ("staff",), set()),
+        (("staff", "a"), ("staff", "b"), {"group:staff"}),
+        (("a",), (), set()),
+    ],
+)
+async def test_closed_group(
+    worker: Worker, mine: tuple[str, ...], theirs: tuple[str, ...], shared: set[str]
+) -> None:
+    """Membership of both parties at the start of the call decides."""
+    each = await changed(worker, await worker.subscriber(100), groups=mine)
+    other = await changed(worker, await worker.subscriber(0, OTHER), groups=theirs)
+    assert codes(await worker.ask(CALL)) == (2001, [2001])
+    assert await facts_of(worker, CALL.session_id) == shared
+    await changed(worker, each, groups=("late",))
+    await changed(worker, other, groups=("late",))
+    assert codes(await worker.ask(talk(1, 10))) == (2001, [2001])
+    assert await facts_of(worker, CALL.session_id) == shared
+
+
+async def test_group_of_nobody(worker: Worker) -> None:
+    """A called number that is not ours has no groups."""
+    await changed(worker, await worker.subscriber(100), groups=("staff",))
+    assert codes(await worker.ask(CALL)) == (2001, [2001])
+    assert await facts_of(worker, CALL.session_id) == set()
+
+
+async def test_members_of_an_account(worker: Worker, redis: Redis) -> None:
+    """Two numbers, one balance: each is served, repeated and barred by itself, on any worker."""
+    head = await worker.subscriber(24)
+    member = await worker.subscribers.create(
+        (OTHER,), "worked", SubscriberState.ACTIVE, account=head
+    )
+    assert (member.account_id, member.subscriber_id) == (head.account_id, f"{head.account_id}.1")
+    own = replace(CALL, session_id=b"member", subscription_ids=((0, OTHER.value),))
+    for ccr in (CALL, own):
+        assert granted(await worker.ask(ccr)) == [60]
+    assert await worker.money(head) == (2_400, 2_400)
+    other = Worker(redis)
+    answer = await other.ask(replace(talk(1, 30, 30), session_id=b"member"))
+    assert granted(answer) == [30]
+    assert await worker.money(head) == (1_800, 1_800)
+    await changed(worker, member, state=SubscriberState.BARRED)
+    answer = await other.ask(replace(talk(2, 30, 30), session_id=b"member"))
+    assert codes(answer) == (4010, [4010])
+    assert granted(await other.ask(talk(1, 30, 30))) == [30]
+    assert await worker.money(head) == (600, 600)
+
+
+async def test_collect_call(worker: Worker) -> None:
+    """The called party pays, 12.00 a minute: 61 s are 12.20; the caller has nothing and needs nothing."""
+    caller = await worker.subscriber(0)
+    payer = await worker.subscriber(50, OTHER)
+    first = replace(CALL, called="00087012223344")
+    answer = await worker.ask(first)
+    assert codes(answer) == (2001, [2001]) and granted(answer) == [60]
+    assert await facts_of(worker, CALL.session_id) == {"collect"}
+    assert await worker.money(payer) == (5_000, 1_200)
+    answer = await worker.ask(talk(1, 61, None))
+    assert codes(answer) == (2001, [2001]) and answer.cost == (1220, -2, 398)
+    assert (await worker.money(payer), await worker.money(caller)) == ((3_780, 0), (0, 0))
+
+
+async def test_collect_call_of_somebody_else(worker: Worker) -> None:
+    """4010: a number that has no account here cannot pay; nor does the caller."""
+    caller = await worker.subscriber(100)
+    answer = await worker.ask(replace(CALL, called="00087012223344"))
+    assert codes(answer) == (4010, [])
+    assert await worker.money(caller) == (10_000, 0)
+
+
+@pytest.mark.parametrize(("flags", "reserved"), [(0xC0, 25), (0xD0, 100)])
+async def test_request_from_a_buffer(worker: Worker, flags: int, reserved: int) -> None:
+    """Sent again after an hour, it costs what it did then: 1.00 a MiB until midnight, 0.25 from then on."""
+    each = await worker.subscriber(100, tariff="changing")
+    midnight = 1_790_881_200
+    CLOCK.now = UtcMillis((midnight + 1800) * 1000)
+    ccr = replace(
+        data(INITIAL, 0, mscc(10, None, octets(MIB))),
+        event_timestamp=midnight - 1800,
+        flags=flags,
+    )
+    assert codes(await worker.ask(ccr)) == (2001, [2001])
+    assert await worker.money(each) == (10_000, reserved)
 
 
 # --- supervision, round trips, counters ---------------------------------------------------------------

@@ -4,19 +4,27 @@ Pure; what only the moment of the plan knew travels with the outcome as its `rep
 """
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote, unquote
 
 from ocs.charging import quota
-from ocs.charging.charges import CLIENT_RATED, SUFFIXES, Terms, base_of, key_of, services
+from ocs.charging.charges import CLIENT_RATED, SUFFIXES, Terms
 from ocs.charging.periods import INPUT, OUTPUT
 from ocs.charging.policy import TERMINATE, ServicePolicy
 from ocs.charging.result import MSCC_CODES, REFUSAL_ORDER, failed_rating_group
-from ocs.diameter.credit_control import CCR, INITIAL_REQUEST, MSCC, MSCCAnswer, Units
+from ocs.charging.services import base_of, key_of, services
+from ocs.diameter.credit_control import CCR, INITIAL_REQUEST, MSCC, FinalUnit, MSCCAnswer, Units
 from ocs.diameter.framing import ResultCode
 from ocs.model import ChargeOutcome, ChargeResult, ChargeStatus, OutcomeStatus, UnitKind
 from ocs.rating.catalogue import Currency
+from ocs.rating.offer import SLOW
 
+RESTRICT_ACCESS = 2  # Final-Unit-Action (RFC 8506, 8.35)
 #: Reporting-Reason QHT, FINAL and UNUSED_QUOTA_TIMER (TS 32.299, 7.2.175).
 GIVEN_BACK = {1, 2, 9}
+
+
+#: Validity in seconds, threshold in percent, Tariff-Time-Change, Filter-Id of restricted grants.
+Told = tuple[int, int, int | None, str]
 
 
 def pack_terms(asked: Iterable[MSCC], planned: Iterable[Terms], policy: ServicePolicy) -> str:
@@ -26,18 +34,23 @@ def pack_terms(asked: Iterable[MSCC], planned: Iterable[Terms], policy: ServiceP
         own = policy.of_group(each.rating_group)
         change = terms.tariff_time_change
         word = f"{terms.validity_seconds};{own.threshold_percent}"
-        words.append(word if change is None else f"{word};{change}")
+        if terms.filter_id:
+            word += f";{change or ''};{quote(terms.filter_id, safe='')}"
+        elif change is not None:
+            word += f";{change}"
+        words.append(word)
     if not words:
         words = [f"{policy.validity_seconds};{policy.threshold_percent}"]
     return words[0] if len(set(words)) == 1 else ",".join(words)
 
 
-def unpack_terms(reply: str, count: int) -> list[tuple[int, int, int | None]]:
-    """Validity, threshold in percent and Tariff-Time-Change for each of the services."""
-    found: list[tuple[int, int, int | None]] = []
+def unpack_terms(reply: str, count: int) -> list[Told]:
+    """The same, for each of the services."""
+    found: list[Told] = []
     for word in reply.split(","):
-        validity, percent, *change = map(int, word.split(";"))
-        found.append((validity, percent, change[0] if change else None))
+        validity, percent, change, filter_id = [*word.split(";"), "", ""][:4]
+        when = int(change) if change else None
+        found.append((int(validity), int(percent), when, unquote(filter_id)))
     return found * count if len(found) == 1 else found
 
 
@@ -109,15 +122,17 @@ def granted_answer(
     asked: MSCC,
     results: list[ChargeResult],
     policy: ServicePolicy,
-    terms: tuple[int, int, int | None],
+    terms: Told,
     currency: Currency,
 ) -> MSCCAnswer:
     """A grant, and all that the client must know about it; named as it was asked."""
-    validity_seconds, percent, change = terms
+    validity_seconds, percent, change, filter_id = terms
     largest = max(results, key=lambda each: each.granted)
     gsu, unit = grant_of(results, policy, currency)
     # One direction that nobody can pay stops the other.
     is_final = any(each.is_final or each.status is ChargeStatus.NO_CREDIT for each in results)
+    is_slow = any(each.way.startswith(SLOW) for each in results)
+    restricted = FinalUnit(RESTRICT_ACCESS, filter_ids=(filter_id,)) if filter_id else None
     whole = None if is_final or gsu.input_octets is not None else largest.granted
     threshold = None if whole is None else quota.threshold(whole, percent)
     is_measured = unit in (UnitKind.SECONDS, UnitKind.OCTETS)
@@ -127,7 +142,7 @@ def granted_answer(
         result_code=ResultCode.SUCCESS,
         gsu=gsu,
         validity_seconds=quota.validity(validity_seconds, largest.granted, unit),
-        final_unit=policy.final_unit if is_final else None,
+        final_unit=policy.final_unit if is_final else restricted if is_slow else None,
         time_threshold=threshold if unit is UnitKind.SECONDS else None,
         volume_threshold=threshold if unit is UnitKind.OCTETS else None,
         unit_threshold=threshold if unit is UnitKind.EVENTS else None,

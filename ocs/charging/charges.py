@@ -1,41 +1,46 @@
-"""The services of a request as charges: what was used, what is wished, and at which price.
+"""The services of a request as charges: what was used, what is wished, and how it is paid.
 
-A service is one charge, as a rule. Where its tariff changes, each period is an event of its own; where
+A service is one charge, as a rule: time tells by itself when it was used, so that its ways carry the
+times of their prices. Where the price of octets changes, each period is an event of its own; where
 directions are rated apart, each direction is. What stands behind the service's key tells them apart:
-"10", "10<" input, "10>" output, "10~1790881200" from that second on, "10$" what the client has rated,
-"10@1" the recipients of another price.
+"10", "10<" input, "10>" output, "10~1790881200" from that second on, "10$" what the client has rated.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import lcm
 
 from ocs.charging import quota
-from ocs.charging.periods import INPUT, OUTPUT, TOTAL, Period, periods_of
-from ocs.charging.policy import TERMINATE, ServicePolicy
-from ocs.diameter.credit_control import (
-    CCR,
-    EVENT_REQUEST,
-    INITIAL_REQUEST,
-    MSCC,
-    TERMINATION_REQUEST,
-    UPDATE_REQUEST,
-    USU,
-    Units,
+from ocs.charging.periods import (
+    INPUT,
+    OUTPUT,
+    TOTAL,
+    Circumstances,
+    Period,
+    offered,
+    periods_of,
+    time_range,
 )
+from ocs.charging.policy import TERMINATE, ServicePolicy
+from ocs.charging.services import is_wished, key_of
+from ocs.diameter.credit_control import INITIAL_REQUEST, MSCC, UPDATE_REQUEST, USU, Units
 from ocs.model import (
+    MAIN_MONEY,
+    NEVER,
     Charge,
     Leg,
     Price,
     Refusal,
     Rounding,
-    SessionContext,
+    Source,
+    Subscriber,
     UnitKind,
     UtcMillis,
+    Way,
 )
-from ocs.rating.catalogue import Catalogue
+from ocs.rating.offer import Offer
 from ocs.rating.price import MAX_UNITS, cost
 
-#: The key of units at command level, and of an MSCC without rating group and service identifier.
-WHOLE_SESSION = "-"
 SUFFIXES = {TOTAL: "", INPUT: "<", OUTPUT: ">"}
 CLIENT_RATED = "$"
 
@@ -47,57 +52,6 @@ CHANGE_GRACE_MILLIS = 60_000
 CLIENT_PRICE = Price(UnitKind.MONEY, Rounding(quantum=1), 1, (Leg(0, MAX_UNITS, 1, 1),), "client")
 
 
-def key_of(mscc: MSCC) -> str:
-    """The name of a service within its session: rating group / service identifiers."""
-    group = WHOLE_SESSION if mscc.rating_group is None else str(mscc.rating_group)
-    return "/".join([group, *map(str, mscc.service_identifiers)])
-
-
-def base_of(key: str) -> str:
-    """The service that a charge belongs to."""
-    end = next((i for i, letter in enumerate(key) if letter in "<>~$@"), len(key))
-    return key[:end]
-
-
-def services(ccr: CCR, policy: ServicePolicy) -> tuple[MSCC, ...]:
-    """The services of a request; one that is named twice is reported in sum and answered once.
-
-    Units at command level are one service of the whole session. A first request that names nothing
-    wants the server's choice (RFC 8506, 5.2), unless services may follow: a gateway opens its session
-    before there is traffic, and Multiple-Services-Indicator 1 announces as much.
-    """
-    identifier = ccr.command_service_identifier
-    identifiers = () if identifier is None else (identifier,)
-    whole = MSCC(None, identifiers, ccr.command_rsu, ccr.command_usu)
-    found: dict[str, MSCC] = {}
-    for each in ccr.mscc:
-        key = key_of(each)
-        first = found.get(key)
-        if first is not None:
-            each = replace(each, usu=first.usu + each.usu, rsu=each.rsu or first.rsu)
-        found[key] = each
-    if not found:
-        is_reported = ccr.command_rsu is not None or bool(ccr.command_usu)
-        is_single = ccr.multiple_services == 0 or (
-            ccr.multiple_services is None and policy.unit is not UnitKind.OCTETS
-        )
-        opens = ccr.request_type == INITIAL_REQUEST and is_single
-        if not (is_reported or opens or ccr.request_type == EVENT_REQUEST):
-            return ()
-        found[key_of(whole)] = whole
-    if policy.unit is UnitKind.EVENTS and ccr.request_type in (INITIAL_REQUEST, EVENT_REQUEST):
-        return tuple(_with_messages(ccr, each) for each in found.values())
-    return tuple(found.values())
-
-
-def _with_messages(ccr: CCR, mscc: MSCC) -> MSCC:
-    """A wish without an amount is for every message to every recipient (TS 32.274)."""
-    if mscc.usu or (mscc.rsu is not None and quota.names_units(mscc.rsu)):
-        return mscc
-    count = (ccr.messages or 1) * max(len(ccr.recipients), 1)
-    return replace(mscc, rsu=replace(mscc.rsu or Units(), specific=count))
-
-
 @dataclass(frozen=True, slots=True)
 class Terms:
     """One service, planned: its charges, and what its answer must say that only now is known."""
@@ -105,17 +59,8 @@ class Terms:
     charges: tuple[Charge, ...]
     validity_seconds: int
     tariff_time_change: int | None = None  # UTC seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What the charges of a request depend on besides the request."""
-
-    request_type: int
-    context: SessionContext
-    catalogue: Catalogue
-    is_denied: bool
-    at: UtcMillis  # rating time
+    sources: tuple[Source, ...] = ()
+    filter_id: str = ""  # of grants on a way that goes on without charge, restricted
 
 
 def terms_of(
@@ -124,45 +69,130 @@ def terms_of(
     """What one service asks of the ledger; it was answered last at `since`, where that is known."""
     is_wanted = is_wished(mscc, around.request_type)
     if quota.is_money(mscc):
-        charge = client_rated(mscc, is_wanted, around.is_denied)
-        return Terms((charge,), policy.validity_seconds)
-    periods, now = periods_of(mscc, policy, around.context, around.catalogue, around.at, since)
-    terms = _Builder(mscc, policy, around, periods, now)
-    return terms.build(is_wanted)
+        return client_rated(mscc, policy, around, is_wanted)
+    if policy.unit is not UnitKind.OCTETS:
+        return single(mscc, policy, around, is_wanted)
+    return _Octets(mscc, policy, around, since).build(is_wanted)
 
 
-def is_wished(mscc: MSCC, request_type: int) -> bool:
-    """Whether quota is wanted. A first request that neither asks nor reports wants the server's choice
-    (centralised unit determination, RFC 8506, 5.2); a last one wants none."""
-    if request_type == TERMINATION_REQUEST:
-        return False
-    return mscc.rsu is not None or (request_type == INITIAL_REQUEST and not mscc.usu)
+def charge_of(
+    key: str,
+    offer: Offer,
+    used: int | None,
+    wish: int | None,
+    *,
+    refusal: Refusal = Refusal.NONE,
+    unit: UnitKind | None = None,
+    used_at: UtcMillis = NEVER,
+) -> Charge:
+    """A charge that is paid as offered."""
+    price = offer.price
+    return Charge(
+        key,
+        used,
+        wish,
+        price.rounding,
+        offer.denominator,
+        offer.ways,
+        refusal,
+        unit or price.unit,
+        price.limit,
+        price.least,
+        price.most,
+        used_at,
+        offer.note,
+    )
 
 
-def client_rated(mscc: MSCC, is_wanted: bool, is_denied: bool) -> Charge:
-    """A service in CC-Money: a micro of money is a unit, and costs one."""
+def all_sources(found: Iterable[Offer]) -> tuple[Source, ...]:
+    """Every balance that offers name, each once."""
+    return tuple({one.name: one for each in found for one in each.sources}.values())
+
+
+# --- what the client has rated ---------------------------------------------------------------------
+
+
+def client_offer(subscriber: Subscriber) -> Offer:
+    """A micro of money is a unit, and costs one: paid from own money."""
+    money = subscriber.money or MAIN_MONEY
+    floor = -subscriber.credit_limit if money == MAIN_MONEY else 0
+    way = Way("client", CLIENT_PRICE.legs, (money,))
+    return Offer(CLIENT_PRICE, 1, (way,), (Source(money, floor),), "|client|0/1")
+
+
+def client_rated(
+    mscc: MSCC, policy: ServicePolicy, around: Circumstances, is_wanted: bool
+) -> Terms:
+    """A service in CC-Money."""
     reported = None
     if mscc.usu:
         reported = quota.total((each.units for each in mscc.usu), UnitKind.MONEY)
     wanted = None
     if is_wanted:
         wanted = quota.of_kind(mscc.rsu or Units(), UnitKind.MONEY) or reported or None
-    return Charge(
-        key_of(mscc) + CLIENT_RATED,
-        reported,
-        wanted,
-        CLIENT_PRICE.rounding,
-        CLIENT_PRICE.denominator,
-        CLIENT_PRICE.legs,
-        Refusal.DENIED if is_denied and wanted is not None else Refusal.NONE,
-        UnitKind.MONEY,
-    )
+    offer = client_offer(around.subscriber)
+    is_denied = around.is_denied and wanted is not None
+    refusal = Refusal.DENIED if is_denied else Refusal.NONE
+    charge = charge_of(key_of(mscc) + CLIENT_RATED, offer, reported, wanted, refusal=refusal)
+    return Terms((charge,), policy.validity_seconds, sources=offer.sources)
 
 
-# --- from periods to charges -----------------------------------------------------------------------
+# --- time and messages -----------------------------------------------------------------------------
 
 
-class _Builder:
+def single(mscc: MSCC, policy: ServicePolicy, around: Circumstances, is_wanted: bool) -> Terms:
+    """A service that is one event: time by the clock, messages by what held when they were sent."""
+    started = around.context.started
+    at = max(around.at, started)
+    used_at = NEVER
+    if policy.unit is UnitKind.SECONDS:
+        first, last = time_range(policy, started, at)
+        found = offered(mscc, policy, around, at, first, last)
+    else:
+        used_at = started
+        found = offered(mscc, policy, around, started)
+    used = quota.used(mscc.usu, policy)
+    wish = quota.requested(mscc.rsu or Units(), policy) if is_wanted else None
+    refusal = refusal_of(mscc, policy, around, wish, is_priced=bool(found))
+    validity = policy.validity_seconds
+    if not found:
+        return Terms((Charge(key_of(mscc), used, wish, refusal=refusal),), validity)
+    offer = found[0]
+    charge = charge_of(key_of(mscc), offer, used, wish, refusal=refusal, used_at=used_at)
+    return Terms((charge,), validity, None, offer.sources, offer.filter_id)
+
+
+def refusal_of(
+    mscc: MSCC,
+    policy: ServicePolicy,
+    around: Circumstances,
+    wish: int | None,
+    *,
+    is_priced: bool,
+    is_here: bool = True,
+) -> Refusal:
+    """Why nothing is granted, whatever the account holds."""
+    if around.is_denied and wish is not None:
+        return Refusal.DENIED
+    if not is_priced and is_announcement(mscc, policy, around.request_type):
+        return Refusal.NONE
+    if not is_priced or (is_here and not quota.is_counted(mscc, policy)):
+        return Refusal.RATING_FAILED
+    return Refusal.NONE
+
+
+def is_announcement(mscc: MSCC, policy: ServicePolicy, request_type: int) -> bool:
+    """Whether a client only says that it has redirected: some name no rating group then, and would
+    take a refusal for the end of one."""
+    is_named = mscc.rating_group is not None or bool(mscc.service_identifiers)
+    is_report = request_type == UPDATE_REQUEST and mscc.rsu is None and not is_named
+    return is_report and policy.final_unit.action != TERMINATE
+
+
+# --- octets: from periods to charges ---------------------------------------------------------------
+
+
+class _Octets:
     """Builds the charges of one service over its periods."""
 
     def __init__(
@@ -170,111 +200,116 @@ class _Builder:
         mscc: MSCC,
         policy: ServicePolicy,
         around: Circumstances,
-        periods: list[Period],
-        now: int,
+        since: UtcMillis | None,
     ) -> None:
         self._mscc = mscc
         self._policy = policy
         self._around = around
-        self._periods = periods
-        self._now = now
+        self._since = since
+        self._periods, self._now = periods_of(mscc, policy, around, since)
         self._at = max(around.at, around.context.started)
 
     def build(self, is_wanted: bool) -> Terms:
         """The charges in the order of time, so that an earlier report is paid first."""
         wanted = quota.requested(self._mscc.rsu or Units(), self._policy) or 0
-        asked, wanted, validity, change = self._grant(wanted)
+        asked, validity, change = self._grant(wanted)
         reports = self._reports()
         charges: list[Charge] = []
+        paid: list[Offer] = []
         for index, period in enumerate(self._periods):
             is_here = index == (asked if is_wanted else self._now)
             is_idle = not reports[index] and not is_here
-            if is_idle and (self._around.request_type == INITIAL_REQUEST or not period.prices):
+            offers = period.here.offers
+            if is_idle and (self._around.request_type == INITIAL_REQUEST or not offers):
                 continue  # nothing is held there yet
-            for price in period.prices or (None,):
-                wish = self._wish(price, wanted) if is_wanted and index == asked else None
-                used = self._used(reports[index], price, period)
-                charges.append(self._charge(period, price, used, wish, is_here))
-        return Terms(tuple(charges), validity, change if is_wanted else None)
+            for offer in self._paying(index) or (None,):
+                wish = self._wish(offer, wanted) if is_wanted and index == asked else None
+                used = self._used(reports[index], offer, period)
+                charges.append(self._charge(index, offer, used, wish, is_here))
+                paid += [] if offer is None else [offer]
+        filter_id = next((each.filter_id for each in paid if each.filter_id), "")
+        change = change if is_wanted else None
+        return Terms(tuple(charges), validity, change, all_sources(paid), filter_id)
 
     def _charge(
-        self, period: Period, price: Price | None, used: int | None, wish: int | None, is_here: bool
+        self, index: int, offer: Offer | None, used: int | None, wish: int | None, is_here: bool
     ) -> Charge:
-        refusal = Refusal.NONE
-        if self._around.is_denied and wish is not None:
-            refusal = Refusal.DENIED
-        elif self._is_announcement() and price is None:
-            refusal = Refusal.NONE
-        elif price is None or (is_here and not quota.is_counted(self._mscc, self._policy)):
-            refusal = Refusal.RATING_FAILED
-        base = key_of(self._mscc)
-        if price is None:
-            return Charge(base + period.name, used, wish, refusal=refusal)
-        # Where a report may be of another charge's grant, its size against that grant says nothing.
-        is_alone = len(self._periods) == 1 or price.unit is not UnitKind.OCTETS
-        return Charge(
-            base + SUFFIXES[price.counts] + period.name,
-            used,
+        refusal = refusal_of(
+            self._mscc,
+            self._policy,
+            self._around,
             wish,
-            price.rounding,
-            price.denominator,
-            price.legs,
-            refusal,
-            price.unit if is_alone else UnitKind.EVENTS,
+            is_priced=offer is not None,
+            is_here=is_here,
+        )
+        base, name = key_of(self._mscc), self._periods[index].name
+        if offer is None:
+            return Charge(base + name, used, wish, refusal=refusal)
+        # Where a report may be of another charge's grant, its size against that grant says nothing.
+        is_alone = len(self._periods) == 1
+        unit = UnitKind.OCTETS if is_alone else UnitKind.EVENTS
+        key = base + SUFFIXES[offer.price.counts] + name
+        used_at = NEVER if used is None else self._used_at(index)
+        return charge_of(key, offer, used, wish, refusal=refusal, unit=unit, used_at=used_at)
+
+    def _paying(self, index: int) -> tuple[Offer, ...]:
+        """How a period is paid. Where a bucket has just begun or ended, what was used before it is paid
+        as it was then, and what is granted as it is now."""
+        period = self._periods[index]
+        here, before = period.here, period.before
+        if before is None or index != self._now or not self._is_due(here.begins):
+            return here.offers
+        return tuple(
+            joined(one, other, here.begins)
+            for one, other in zip(before.offers, here.offers, strict=True)
         )
 
-    def _is_announcement(self) -> bool:
-        """Whether a client only says that it has redirected: some name no rating group then, and would
-        take a refusal for the end of one."""
-        mscc, policy = self._mscc, self._policy
-        is_named = mscc.rating_group is not None or bool(mscc.service_identifiers)
-        is_update = self._around.request_type == UPDATE_REQUEST
-        is_report = is_update and mscc.rsu is None and not is_named
-        return is_report and policy.final_unit.action != TERMINATE
+    def _used_at(self, index: int) -> UtcMillis:
+        """When the reports of a period were used; NEVER: now."""
+        period = self._periods[index]
+        if index < self._now and period.ends is not None:
+            return UtcMillis(period.ends - 1)
+        if index == self._now and period.before is not None and self._is_due(period.here.begins):
+            return UtcMillis(period.here.begins - 1)
+        return NEVER
 
-    def _grant(self, wanted: int) -> tuple[int, int, int, int | None]:
-        """Where quota is reserved, how much of it, how long it is valid, and Tariff-Time-Change.
+    def _is_due(self, change: UtcMillis) -> bool:
+        """Whether a report was made because of a change, and not answered since."""
+        is_first = self._since is None or self._since < change
+        is_soon = 0 <= self._at - change <= CHANGE_GRACE_MILLIS
+        return bool(self._mscc.usu) and is_first and is_soon
 
-        Quota that may be used on both sides of a change is reserved at the dearer price
-        (RFC 8506, 5.1.1); time needs no Tariff-Time-Change, since the clock divides it.
+    def _grant(self, wanted: int) -> tuple[int, int, int | None]:
+        """Where quota is reserved, how long it is valid, and Tariff-Time-Change.
+
+        Quota that may be used on both sides of a change of price is reserved at the dearer one
+        (RFC 8506, 5.1.1); otherwise it is valid until the change.
         """
         now, validity = self._now, self._policy.validity_seconds
         periods = self._periods
-        if now + 1 == len(periods) or not periods[now].prices:
-            return now, wanted, validity, None
-        following = periods[now + 1]
-        dearer = now + 1 if following.cost(wanted) > periods[now].cost(wanted) else now
-        left_millis = following.begins - self._at
-        if self._policy.unit is UnitKind.SECONDS:
-            if wanted * 1000 <= left_millis:
-                return now, wanted, validity, None
-            if following.prices:
-                return dearer, wanted, validity, None
-            return now, max(left_millis // 1000, 1), validity, None
-        if self._policy.tells_tariff_change and following.prices:
-            return dearer, wanted, validity, following.begins // 1000
-        return now, wanted, min(validity, max(-(-left_millis // 1000), 1)), None
+        here = periods[now].here
+        change = None
+        if now + 1 < len(periods) and here.offers:
+            following = periods[now + 1]
+            if self._policy.tells_tariff_change and following.here.offers:
+                change = following.begins // 1000
+                now = now + 1 if following.cost(wanted) > periods[now].cost(wanted) else now
+        if here.ends is not None and (change is None or here.ends // 1000 != change):
+            left_millis = here.ends - self._at
+            validity = min(validity, max(-(-left_millis // 1000), 1))
+        return now, validity, change
 
-    def _wish(self, price: Price | None, wanted: int) -> int:
+    def _wish(self, offer: Offer | None, wanted: int) -> int:
         """The quota of a charge; directions that the client does not tell apart share its wish."""
-        if price is None or price.counts == TOTAL:
+        if offer is None or offer.price.counts == TOTAL:
             return wanted
         rsu = self._mscc.rsu or Units()
-        named = rsu.input_octets if price.counts == INPUT else rsu.output_octets
+        named = rsu.input_octets if offer.price.counts == INPUT else rsu.output_octets
         return quota.bounded(named, self._policy) if named else max(wanted // 2, 1)
 
     def _reports(self) -> list[list[Units]]:
         """The reports, each where it was used; what now is has all of them where nothing tells."""
         found: list[list[Units]] = [[] for _ in self._periods]
-        if self._mscc.usu and self._policy.unit is UnitKind.SECONDS:
-            rest = quota.used(self._mscc.usu, self._policy) or 0
-            for index in range(self._now, -1, -1):
-                passed = (self._at - self._periods[index].begins) // 1000
-                part = rest if index == 0 else min(rest, passed)
-                rest -= part
-                if part or index == self._now:
-                    found[index].append(Units(time=part))
-            return found
         for each in self._mscc.usu:
             found[self._period_of(each)].append(each.units)
         if self._mscc.usu and not found[self._now]:
@@ -297,19 +332,53 @@ class _Builder:
             return now - 1
         # Nobody knows on which side it was used: the cheaper one.
         amount = usu.units.octets or 0
-        if not before.prices or (after.prices and after.cost(amount) <= before.cost(amount)):
+        if not before.here.offers:
+            return now
+        if after.here.offers and after.cost(amount) <= before.cost(amount):
             return now
         return now - 1
 
-    def _used(self, reports: list[Units], price: Price | None, period: Period) -> int | None:
+    def _used(self, reports: list[Units], offer: Offer | None, period: Period) -> int | None:
         if not reports:
             return None
-        if price is None or price.counts == TOTAL:
+        if offer is None or offer.price.counts == TOTAL:
             return quota.total(reports, self._policy.unit)
+        counts = offer.price.counts
         amount = sum(each.octets or 0 for each in reports)
-        cheapest = min(period.prices, key=lambda each: cost(each, amount))
-        shares = sum(direction(each, price.counts, price is cheapest) for each in reports)
+        # The first of the cheapest takes what is not told apart.
+        cheapest = min(period.here.offers, key=lambda each: cost(each.price, amount))
+        is_cheapest = cheapest.price.counts == counts
+        shares = sum(direction(each, counts, is_cheapest) for each in reports)
         return min(shares, quota.REPORT_LIMIT)
+
+
+def joined(before: Offer, after: Offer, change: UtcMillis) -> Offer:
+    """Two offers of one price as one, each in its time."""
+    denominator = lcm(before.denominator, after.denominator)
+    earlier = [replace(each, ends=change) for each in scaled(before, denominator)]
+    later = [replace(each, begins=change) for each in scaled(after, denominator)]
+    return replace(
+        after,
+        denominator=denominator,
+        ways=(*earlier, *later),
+        sources=all_sources((before, after)),
+    )
+
+
+def scaled(offer: Offer, denominator: int) -> tuple[Way, ...]:
+    """The ways of an offer over a multiple of its denominator."""
+    factor = denominator // offer.denominator
+    if factor == 1:
+        return offer.ways
+    return tuple(
+        replace(
+            way,
+            legs=tuple(
+                replace(leg, price=leg.price * factor, entry=leg.entry * factor) for leg in way.legs
+            ),
+        )
+        for way in offer.ways
+    )
 
 
 def direction(units: Units, counts: str, takes_rest: bool) -> int:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 
 from ocs.books import Refund, RefundOutcome, RefundStatus
 from ocs.charging import quota
-from ocs.charging.charges import CLIENT_PRICE, CLIENT_RATED, base_of, key_of, services
+from ocs.charging.charges import CLIENT_RATED, charge_of, client_offer
+from ocs.charging.context import Groups, is_barred, towards
 from ocs.charging.money import cost_information, tell_balance
-from ocs.charging.periods import TOTAL, prices_at
+from ocs.charging.periods import TOTAL, Circumstances, offered
 from ocs.charging.policy import ServicePolicy
 from ocs.charging.result import COMMAND_CODES, MESSAGES, MSCC_CODES, failed_rating_group, refuse
-from ocs.charging.session import content, request_number, scope_of
+from ocs.charging.services import base_of, key_of, services
+from ocs.charging.session import content, request_number, scope_of, sources_of
 from ocs.diameter.avp import example, octets
-from ocs.diameter.credit_control import CCA, CCR, MSCC, MSCCAnswer, Units
+from ocs.diameter.credit_control import CCA, CCR, EVENT_REQUEST, MSCC, MSCCAnswer, Units
 from ocs.diameter.framing import ResultCode
 from ocs.model import (
     AMOUNT_LIMIT,
@@ -25,17 +27,18 @@ from ocs.model import (
     ChargePlan,
     ChargeStatus,
     OutcomeStatus,
-    Price,
     Refusal,
     RequestType,
     SessionContext,
+    Source,
     Subscriber,
-    SubscriberState,
     UnitKind,
 )
-from ocs.rating.catalogue import Catalogue, Currency
-from ocs.rating.numbers import normalise
-from ocs.rating.price import can_pay, cost
+from ocs.rating.catalogue import Currency
+from ocs.rating.numbers import Numbering, normalise
+from ocs.rating.offer import Offer
+from ocs.rating.price import cost
+from ocs.rating.versions import Catalogues
 
 DIRECT_DEBITING, REFUND_ACCOUNT, CHECK_BALANCE, PRICE_ENQUIRY = 0, 1, 2, 3
 ENOUGH_CREDIT, NO_CREDIT = 0, 1  # Check-Balance-Result
@@ -47,65 +50,95 @@ REFUSAL_ORDER = (ChargeStatus.DENIED, ChargeStatus.RATING_FAILED, ChargeStatus.N
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of an event that share a price; None: they have none."""
+    """Units of an event that are paid in one way; None: they have no price."""
 
     key: str
     units: int
-    price: Price | None
+    offer: Offer | None
+
+
+def around_of(
+    context: SessionContext, subscriber: Subscriber, catalogues: Catalogues
+) -> Circumstances:
+    """What an event depends on besides its request."""
+    is_denied = is_barred(subscriber, context)
+    return Circumstances(EVENT_REQUEST, context, subscriber, catalogues, is_denied, context.started)
 
 
 def lines(
-    ccr: CCR, context: SessionContext, catalogue: Catalogue, policy: ServicePolicy
+    ccr: CCR, around: Circumstances, policy: ServicePolicy, numbering: Numbering, groups: Groups
 ) -> list[Line]:
-    """What an event consists of: for each service one line, or one for each price of its recipients."""
+    """What an event consists of: for each service one line, or one for each price of its recipients.
+
+    `groups` are the closed user groups of the recipients, by number.
+    """
     found: list[Line] = []
     for each in services(ccr, policy):
         key = key_of(each)
-        groups = [each.rsu] if each.rsu is not None else [one.units for one in each.usu]
+        said = [each.rsu] if each.rsu is not None else [one.units for one in each.usu]
         if quota.is_money(each):
-            micros = quota.total(groups, UnitKind.MONEY)
-            found.append(Line(key + CLIENT_RATED, micros, CLIENT_PRICE))
+            micros = quota.total(said, UnitKind.MONEY)
+            found.append(Line(key + CLIENT_RATED, micros, client_offer(around.subscriber)))
             continue
-        units = quota.total(groups, policy.unit) or policy.of_group(each.rating_group).grant_default
+        units = quota.total(said, policy.unit) or policy.of_group(each.rating_group).grant_default
         if not quota.is_counted(each, policy):
             found.append(Line(key, units, None))
             continue
-        for number, (price, share) in enumerate(
-            _shares(ccr, each, units, context, catalogue, policy)
-        ):
-            found.append(Line(f"{key}@{number}" if number else key, share, price))
+        offers = _offers(ccr, each, around, policy, numbering, groups)
+        for number, (offer, share) in enumerate(_shares(offers, units)):
+            found.append(Line(f"{key}@{number}" if number else key, share, offer))
     return found
 
 
-def _shares(
+def _offers(
     ccr: CCR,
     mscc: MSCC,
-    units: int,
-    context: SessionContext,
-    catalogue: Catalogue,
+    around: Circumstances,
     policy: ServicePolicy,
-) -> Iterator[tuple[Price | None, int]]:
-    """The prices of a service and how many of its units each is for."""
-    called = [context.attributes.called]
-    if ccr.called is None and ccr.recipients:
-        called = [normalise(each, catalogue.numbering) for each in ccr.recipients]
-    counts: dict[Price | None, int] = {}
-    for number in called:
-        attributes = replace(context.attributes, called=number)
-        mine = replace(context, attributes=attributes)
-        found = prices_at(mscc, policy, mine, catalogue, context.started)
-        price = found[0] if found and found[0].counts == TOTAL else None
-        counts[price] = counts.get(price, 0) + 1
-    share, rest = divmod(units, len(called))
+    numbering: Numbering,
+    groups: Groups,
+) -> list[Offer | None]:
+    """How a service is paid for each of its recipients."""
+    context = around.context
+    if ccr.called is not None or len(ccr.recipients) <= 1:
+        contexts = [context]
+    else:
+        contexts = [
+            replace(
+                context,
+                attributes=towards(
+                    context.attributes, around.subscriber, normalise(each, numbering), groups
+                ),
+            )
+            for each in ccr.recipients
+        ]
+    found: list[Offer | None] = []
+    for mine in contexts:
+        offers = offered(mscc, policy, replace(around, context=mine), context.started)
+        found.append(offers[0] if offers and offers[0].price.counts == TOTAL else None)
+    return found
+
+
+def _shares(offers: list[Offer | None], units: int) -> Iterator[tuple[Offer | None, int]]:
+    """The different offers to the recipients and how many of the units each is for."""
+    if len(offers) == 1:
+        yield offers[0], units
+        return
+    counts: dict[Offer | None, int] = {}
+    for each in offers:
+        counts[each] = counts.get(each, 0) + 1
+    share, rest = divmod(units, len(offers))
     if rest:
         # Nobody can tell who receives more: all of it at the dearest price, if each has one.
-        yield (
-            max(counts, key=lambda each: AMOUNT_LIMIT if each is None else cost(each, units)),
-            units,
-        )
+        yield max(counts, key=lambda each: price_of(each, units)), units
         return
     for each, count in counts.items():
         yield each, share * count
+
+
+def price_of(offer: Offer | None, units: int) -> int:
+    """What the tariff asks for so many units; most where there is no price."""
+    return AMOUNT_LIMIT if offer is None else cost(offer.price, units)
 
 
 # --- a debit -----------------------------------------------------------------------------------------
@@ -114,14 +147,16 @@ def _shares(
 def plan(
     ccr: CCR,
     *,
-    context: SessionContext,
-    subscriber: Subscriber,
-    catalogue: Catalogue,
+    around: Circumstances,
     policy: ServicePolicy,
+    numbering: Numbering,
+    groups: Groups,
     owner: str,
     peer: str,
 ) -> ChargePlan:
     """What to ask of the ledger: each line whole. It keeps the event for a refund and for repeats."""
+    subscriber = around.subscriber
+    found = lines(ccr, around, policy, numbering, groups)
     return ChargePlan(
         type=RequestType.EVENT,
         number=request_number(ccr),
@@ -129,11 +164,11 @@ def plan(
         session_id=ccr.session_id,
         partition=subscriber.partition,
         account_id=subscriber.account_id,
+        subscriber_id=subscriber.subscriber_id,
         version=subscriber.version,
         context=b"",
-        charges=tuple(
-            _charge(each, is_denied(subscriber)) for each in lines(ccr, context, catalogue, policy)
-        ),
+        charges=tuple(_charge(each, around.is_denied) for each in found),
+        sources=_sources(found, subscriber),
         reply="",
         is_refused_whole=True,
         supervision_seconds=0,
@@ -143,30 +178,21 @@ def plan(
         owner=owner,
         scope=scope_of(ccr, peer),
         state_id=ccr.origin_state_id or 0,
+        at=around.context.started,
     )
 
 
-def is_denied(subscriber: Subscriber) -> bool:
-    """Whether the subscriber may not use services now."""
-    return subscriber.state is not SubscriberState.ACTIVE
+def _sources(found: list[Line], subscriber: Subscriber) -> tuple[Source, ...]:
+    named = (each.offer.sources for each in found if each.offer is not None)
+    return sources_of(named, subscriber)
 
 
 def _charge(line: Line, is_refused: bool) -> Charge:
     refusal = Refusal.DENIED if is_refused else Refusal.NONE
-    price = line.price
-    if price is None:
+    if line.offer is None:
         refusal = refusal or Refusal.RATING_FAILED
         return Charge(line.key, None, line.units, refusal=refusal)
-    return Charge(
-        line.key,
-        None,
-        line.units,
-        price.rounding,
-        price.denominator,
-        price.legs,
-        refusal,
-        price.unit,
-    )
+    return charge_of(line.key, line.offer, None, line.units, refusal=refusal)
 
 
 def answer(
@@ -185,7 +211,7 @@ def answer(
             failed = [
                 each.key for each in outcome.results if each.status is ChargeStatus.RATING_FAILED
             ] or [key_of(each) for each in services(ccr, policy)]
-            cca.failed_avp = _failed_avp(ccr, failed, policy)
+            cca.failed_avp = failed_avp(ccr, failed, policy)
         return cca
     if policy.tells_cost:
         cca.cost = cost_information(outcome.total_cost, currency)
@@ -243,51 +269,7 @@ def free_answer(ccr: CCR, policy: ServicePolicy, currency: Currency) -> CCA:
     return _with_grants(cca, ccr, [(each, each.rsu or Units()) for each in services(ccr, policy)])
 
 
-# --- questions: nothing moves -------------------------------------------------------------------------
-
-
-def price_enquiry(
-    ccr: CCR,
-    context: SessionContext,
-    catalogue: Catalogue,
-    policy: ServicePolicy,
-) -> CCA:
-    """Cost-Information, whatever the account holds (RFC 8506, 6.1)."""
-    found = lines(ccr, context, catalogue, policy)
-    prices = [(each.price, each.units) for each in found if each.price is not None]
-    if len(prices) < len(found):
-        return _unrated(ccr, found, policy)
-    total = sum(cost(price, units) for price, units in prices)
-    return CCA(ResultCode.SUCCESS, cost=cost_information(total, catalogue.currency))
-
-
-def check_balance(
-    ccr: CCR,
-    context: SessionContext,
-    catalogue: Catalogue,
-    policy: ServicePolicy,
-    available: int,
-) -> CCA:
-    """Whether a debit of this would be covered; nothing is reserved (RFC 8506, 6.2)."""
-    found = lines(ccr, context, catalogue, policy)
-    answered = ENOUGH_CREDIT
-    for each in found:
-        if each.price is None:
-            return _unrated(ccr, found, policy)
-        if can_pay(each.price, 0, each.units, available):
-            available -= cost(each.price, each.units)
-        else:
-            answered = NO_CREDIT
-    return CCA(ResultCode.SUCCESS, check_balance_result=answered)
-
-
-def _unrated(ccr: CCR, found: list[Line], policy: ServicePolicy) -> CCA:
-    failed = [each.key for each in found if each.price is None]
-    named = _failed_avp(ccr, failed, policy)
-    return refuse(ResultCode.RATING_FAILED, MESSAGES[ResultCode.RATING_FAILED], named)
-
-
-def _failed_avp(ccr: CCR, failed: list[str], policy: ServicePolicy) -> bytes:
+def failed_avp(ccr: CCR, failed: list[str], policy: ServicePolicy) -> bytes:
     """The first service of which a line has no price."""
     bases = set(map(base_of, failed))
     return next(

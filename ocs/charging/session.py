@@ -9,20 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ocs.charging import quota
 from ocs.charging.answers import failed_avp, is_restricted, pack_terms, service_answers
-from ocs.charging.charges import (
-    WHOLE_SESSION,
-    Circumstances,
-    Terms,
-    base_of,
-    is_wished,
-    key_of,
-    services,
-    terms_of,
-)
+from ocs.charging.charges import Terms, terms_of
+from ocs.charging.context import is_barred
 from ocs.charging.money import cost_information, tell_balance
-from ocs.charging.periods import PERIOD
+from ocs.charging.periods import PERIOD, Circumstances
 from ocs.charging.policy import ServicePolicy
 from ocs.charging.result import COMMAND_CODES, MESSAGES, MSCC_CODES, REFUSAL_ORDER
+from ocs.charging.services import WHOLE_SESSION, base_of, is_wished, key_of, services
 from ocs.diameter.credit_control import (
     CCA,
     CCR,
@@ -33,6 +26,7 @@ from ocs.diameter.credit_control import (
 )
 from ocs.diameter.framing import ResultCode
 from ocs.model import (
+    MAIN_MONEY,
     AccountId,
     Charge,
     ChargeOutcome,
@@ -44,11 +38,14 @@ from ocs.model import (
     Refusal,
     RequestType,
     SessionContext,
+    Source,
     Subscriber,
+    SubscriberId,
     SubscriberState,
     UtcMillis,
 )
-from ocs.rating.catalogue import Catalogue, Currency
+from ocs.rating.catalogue import Currency
+from ocs.rating.versions import Catalogues
 
 TYPES = {
     1: RequestType.INITIAL,
@@ -75,7 +72,7 @@ def plan(
     context: SessionContext | None,
     subscriber: Subscriber | None,
     partition: Partition,
-    catalogue: Catalogue,
+    catalogues: Catalogues,
     policy: ServicePolicy,
     at: UtcMillis,
     answered: Mapping[str, UtcMillis],
@@ -85,21 +82,24 @@ def plan(
 ) -> ChargePlan:
     """What to ask of the ledger.
 
-    Without a context (a U or T of a session never seen) the charges have no legs: the ledger keeps the
+    Without a context (a U or T of a session never seen) the charges have no ways: the ledger keeps the
     usage as an orphan record. `partition` says where, and is the account's where there is one. `at` is
     the rating time, `answered` when each service was answered last, as far as it is known.
     """
-    is_denied = subscriber is not None and subscriber.state is not SubscriberState.ACTIVE
+    who = subscriber or bare_subscriber(context)
+    is_denied = False
+    if context is not None and subscriber is not None:
+        is_denied = is_barred(subscriber, context)
     asked = services(ccr, policy)
     planned: list[Terms] = []
     supervision = [quota.supervision_seconds((), policy)]
     for each in asked:
         own = policy.of_group(each.rating_group)
-        if context is None:
+        if context is None or who is None:
             orphan = Charge(key_of(each), quota.used(each.usu, own), None)
             planned.append(Terms((orphan,), own.validity_seconds))
             continue
-        around = Circumstances(ccr.request_type, context, catalogue, is_denied, at)
+        around = Circumstances(ccr.request_type, context, who, catalogues, is_denied, at)
         terms = terms_of(each, own, around, answered.get(key_of(each)))
         planned.append(terms)
         wanted = [one.requested for one in terms.charges if one.requested is not None]
@@ -115,9 +115,11 @@ def plan(
         session_id=ccr.session_id,
         partition=partition,
         account_id=context.account_id if context is not None else AccountId(""),
+        subscriber_id=context.subscriber_id if context is not None else SubscriberId(""),
         version=subscriber.version if subscriber is not None else 0,
         context=context_bytes,
         charges=charges,
+        sources=sources_of((each.sources for each in planned), who),
         reply=pack_terms(asked, planned, policy),
         is_refused_whole=is_denied or is_refused_whole(ccr, asked, charges, policy),
         supervision_seconds=max(supervision),
@@ -130,6 +132,33 @@ def plan(
         at=at,
         final_seconds=tuple(final_seconds(asked, planned, policy)),
     )
+
+
+def bare_subscriber(context: SessionContext | None) -> Subscriber | None:
+    """Who was served by a session, as far as it remembers: the ledger sends the rest."""
+    if context is None:
+        return None
+    return Subscriber(
+        context.account_id,
+        context.partition,
+        0,
+        context.tariff,
+        SubscriberState.ACTIVE,
+        (),
+        member=context.member,
+    )
+
+
+def sources_of(
+    named: Iterable[Iterable[Source]], subscriber: Subscriber | None
+) -> tuple[Source, ...]:
+    """Every balance of a plan, each once; main money always, since what it holds is told."""
+    if subscriber is None:
+        return ()
+    found = {MAIN_MONEY: Source(MAIN_MONEY, -subscriber.credit_limit)}
+    for each in named:
+        found |= {one.name: one for one in each}
+    return tuple(found.values())
 
 
 def final_seconds(
@@ -158,8 +187,8 @@ def is_refused_whole(
 
 
 def changing(made: ChargePlan) -> set[str]:
-    """The services whose tariff changes about now: when they are answered is worth remembering."""
-    return {base_of(each.key) for each in made.charges if PERIOD in each.key}
+    """The services for which something changes about now: when they are answered is worth remembering."""
+    return {base_of(each.key) for each in made.charges if PERIOD in each.key or each.used_at}
 
 
 def free_outcome(ccr: CCR, policy: ServicePolicy) -> ChargeOutcome:

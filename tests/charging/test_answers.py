@@ -242,9 +242,44 @@ def test_terms_travel() -> None:
     assert answers.pack_terms([one, one], [plain, limited], policy) == "3600;20,1200;20"
     packed = answers.pack_terms([one, two], [changing, plain], policy)
     assert packed == "3600;20;1790881200,3600;5"
-    assert answers.unpack_terms(packed, 2) == [(3600, 20, 1_790_881_200), (3600, 5, None)]
-    assert answers.unpack_terms("3600;20", 3) == [(3600, 20, None)] * 3
+    assert answers.unpack_terms(packed, 2) == [
+        (3600, 20, 1_790_881_200, ""),
+        (3600, 5, None, ""),
+    ]
+    assert answers.unpack_terms("3600;20", 3) == [(3600, 20, None, "")] * 3
     assert answers.unpack_terms("3600;20", 0) == []
+
+
+def test_filter_travels() -> None:
+    """Whatever it is called; beside it a Tariff-Time-Change, or none."""
+    odd = Terms((), 3600, filter_id="slow;64 kbit,s")
+    changing = Terms((), 3600, 1_790_881_200, filter_id="slow")
+    packed = answers.pack_terms([mscc(10), mscc(20)], [odd, changing], DATA)
+    assert " " not in packed and packed.count(",") == 1
+    assert answers.unpack_terms(packed, 2) == [
+        (3600, 20, None, "slow;64 kbit,s"),
+        (3600, 20, 1_790_881_200, "slow"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("way", "is_final", "filter_id", "expected"),
+    [
+        ("p.0.0", False, "slow", None),
+        ("b.7.volume.0", False, "slow", None),
+        ("slow.7.0", False, "", None),  # nothing names how it would be restricted
+        ("slow.7.0", False, "slow", FinalUnit(2, filter_ids=("slow",))),
+        ("slow.7.0", True, "slow", FinalUnit()),  # the end is the end
+    ],
+)
+def test_goes_on_restricted(
+    way: str, is_final: bool, filter_id: str, expected: FinalUnit | None
+) -> None:
+    """A grant without charge says by which filter the client restricts it (RFC 8506, 5.6.3)."""
+    ccr = data(UPDATE, 1, mscc(10, octets(5), ANY))
+    result = ChargeResult("10", GRANTED, 100, is_final=is_final, way=way)
+    (found,) = answered(ccr, DATA, result, reply=f"3600;20;;{filter_id}")
+    assert found.final_unit == expected and found.gsu == octets(100)
 
 
 def test_answers_say_what_was_said() -> None:

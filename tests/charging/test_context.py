@@ -7,18 +7,24 @@ import pytest
 from ocs.abmf.encoding import decode_context, encode_context
 from ocs.charging.context import (
     attributes,
+    collect_number,
     identities,
     identity,
     is_free,
     new_context,
+    other_parties,
     plmn_of,
     rating_time,
+    towards,
 )
+from ocs.charging.policy import ServicePolicy
 from ocs.diameter.credit_control import CCR
 from ocs.model import (
     Identity,
     IdentityKind,
     Partition,
+    Product,
+    ProductState,
     RatingAttributes,
     SessionContext,
     UtcMillis,
@@ -43,6 +49,7 @@ E164, IMSI = IdentityKind.E164, IdentityKind.IMSI
 SIP, NAI, PRIVATE = IdentityKind.SIP_URI, IdentityKind.NAI, IdentityKind.PRIVATE
 NOW = UtcMillis(1_790_000_000_000)
 QUARTER = 15 * 60
+OTHER = "77012223344"  # ON_NET
 
 
 @pytest.mark.parametrize(
@@ -182,6 +189,137 @@ def test_new_context() -> None:
         catalogue_version=catalogue().version,
     )
     assert decode_context(encode_context(context)) == context
+
+
+# --- what holds at the start ---------------------------------------------------------------------------
+
+TARIFF = Product(1, "worked", ProductState.ACTIVE, UtcMillis(1))
+
+
+@pytest.mark.parametrize(
+    ("products", "paid_until", "is_paid"),
+    [
+        ((), 0, False),
+        ((), NOW + 1, True),
+        ((TARIFF,), 0, True),  # nobody has tried to take it yet
+        ((replace(TARIFF, state=ProductState.UNPAID),), 0, False),
+        ((replace(TARIFF, state=ProductState.UNPAID),), NOW + 1, True),
+        ((replace(TARIFF, product="another"),), 0, False),
+    ],
+)
+def test_fee(products: tuple[Product, ...], paid_until: int, is_paid: bool) -> None:
+    """What was tried and not covered is unpaid; what was not tried is not the subscriber's fault."""
+    each = replace(SUBSCRIBER, products=products, paid_until=UtcMillis(paid_until))
+    context = new_context(data(1, 0), DATA, each, catalogue(), NOW)
+    assert context.fee_is_paid is is_paid
+    assert ("fee" in context.attributes.facts) is is_paid
+
+
+@pytest.mark.parametrize(
+    ("changes", "groups", "expected"),
+    [
+        ({}, {OTHER: ("staff",)}, set()),
+        ({"groups": ("staff", "board")}, {}, set()),
+        ({"groups": ("staff", "board")}, {OTHER: ("staff", "night")}, {"group:staff"}),
+        ({"groups": ("staff",)}, {"77019999999": ("staff",)}, set()),
+        ({"favourites": (OTHER,)}, {}, {"favourite"}),
+        ({"favourites": ("77019999999",)}, {}, set()),
+        ({"marks": (("recharged", NOW + 1), ("old", NOW), ("ever", 0))}, {}, {"recharged", "ever"}),
+    ],
+)
+def test_facts(
+    changes: dict[str, object], groups: dict[str, tuple[str, ...]], expected: set[str]
+) -> None:
+    """Of both parties, whoever calls; marks until they are over."""
+    each = replace(SUBSCRIBER, **changes)  # type: ignore[arg-type]  # by name
+    made = voice(1, 0)
+    received = replace(made, called=f"tel:+{MSISDN}", calling=(f"tel:+{OTHER}",), role_of_node=1)
+    for ccr in (made, received):
+        context = new_context(ccr, VOICE, each, catalogue(), NOW, groups)
+        assert context.attributes.facts == expected
+
+
+def test_roaming_that_is_switched_on() -> None:
+    """A fact where a network is visited, so that a price abroad may ask for it."""
+    ccr = replace(data(1, 0), serving_plmn="25001")
+    for roams in (True, False):
+        each = replace(SUBSCRIBER, roams=roams)
+        found = new_context(ccr, DATA, each, catalogue(), NOW).attributes.facts
+        assert found == ({"roaming"} if roams else set())
+
+
+def test_other_recipient() -> None:
+    """What held of the first recipient does not hold of another; what holds of the subscriber does."""
+    each = replace(SUBSCRIBER, favourites=(OTHER,), groups=("staff",), marks=(("m", UtcMillis(0)),))
+    groups = {OTHER: ("staff",), "77019999999": ("staff",)}
+    first = new_context(sms(1, 0), SMS, each, catalogue(), NOW, groups).attributes
+    assert first.facts == {"favourite", "group:staff", "m"}
+    assert towards(first, each, "77019999999", groups).facts == {"group:staff", "m"}
+    other = towards(first, each, "77015555555", groups)
+    assert other.called == "77015555555" and other.facts == {"m"}
+
+
+@pytest.mark.parametrize(
+    ("ccr", "service", "expected"),
+    [
+        (data(1, 0), DATA, []),
+        (voice(1, 0), VOICE, [OTHER]),
+        (replace(voice(1, 0), role_of_node=1), VOICE, [MSISDN]),
+        (replace(voice(1, 0), called="0007012223344"), VOICE, [MSISDN]),  # who pays is called
+        (replace(sms(1, 0), recipients=(ON_NET, ON_NET, "x", "77019999999")), SMS,
+         [OTHER, "77019999999"]),
+    ],
+)  # fmt: skip
+def test_other_parties(ccr: CCR, service: ServicePolicy, expected: list[str]) -> None:
+    """Everybody on the other side, once."""
+    assert other_parties(ccr, service, HOME) == expected
+
+
+@pytest.mark.parametrize(
+    ("ccr", "service", "expected"),
+    [
+        (voice(1, 0), VOICE, ""),
+        (replace(voice(1, 0), called=None), VOICE, ""),
+        (replace(voice(1, 0), called="000112"), VOICE, ""),  # no short number is called so
+        (replace(voice(1, 0), called="0017012223344"), VOICE, ""),
+        (replace(voice(1, 0), called="0007012223344", role_of_node=1), VOICE, ""),
+        (replace(sms(1, 0), called="0007012223344"), SMS, ""),
+        (replace(voice(1, 0), called="0007012223344"), VOICE, OTHER),
+        (replace(voice(1, 0), called="tel:00087012223344;phone-context=+7"), VOICE, OTHER),
+        (replace(voice(1, 0), called="sip:00077012223344@ims.example"), VOICE, OTHER),
+    ],
+)
+def test_collect_call(ccr: CCR, service: ServicePolicy, expected: str) -> None:
+    """000 before a number: the called party pays, if asked by phone."""
+    assert collect_number(ccr, service, HOME) == expected
+
+
+def test_context_of_a_collect_call() -> None:
+    """Who pays is the called party, whose favourites and groups are looked at for the caller."""
+    payer = replace(SUBSCRIBER, member="2", favourites=(MSISDN,))
+    ccr = replace(voice(1, 0), called="0007012223344")
+    context = new_context(ccr, VOICE, payer, catalogue(), NOW)
+    assert (context.attributes.calling, context.attributes.called) == (MSISDN, OTHER)
+    assert context.attributes.facts == {"collect", "favourite"}
+    assert context.subscriber_id == "7.2"
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "is_resent", "counts"),
+    [
+        (900, False, True),
+        (901, False, False),
+        (901, True, True),
+        (30 * 86_400, True, True),
+        (-900, True, True),
+        (-901, True, False),  # nobody knows what will be used
+    ],
+)
+def test_request_that_was_sent_again(seconds_ago: int, is_resent: bool, counts: bool) -> None:
+    """It may have waited for long: rated by when it happened (RFC 6733, 3, T flag)."""
+    said = NOW // 1000 - seconds_ago
+    ccr = replace(data(1, 0), event_timestamp=said, flags=0xD0 if is_resent else 0xC0)
+    assert rating_time(ccr, NOW) == (said * 1000 if counts else NOW)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from ocs.books import Refund, RefundOutcome, RefundStatus
 from ocs.charging import event as iec
 from ocs.charging.context import new_context
+from ocs.charging.periods import Circumstances
 from ocs.charging.policy import ServicePolicy
 from ocs.diameter.credit_control import CCA, CCR, MSCC, USU, Money, MSCCAnswer, Units
 from ocs.model import (
@@ -17,6 +18,7 @@ from ocs.model import (
     OutcomeStatus,
     Refusal,
     RequestType,
+    Subscriber,
     SubscriberState,
     UnitKind,
     UtcMillis,
@@ -33,6 +35,7 @@ from tests.charging.worked import (
     SUBSCRIBER,
     VAS,
     catalogue,
+    catalogues,
     data,
     event,
     messages,
@@ -46,13 +49,18 @@ BARRED = replace(SUBSCRIBER, state=SubscriberState.BARRED)
 TOKEN = b"7.7." + b"a" * 32
 
 
+def around(ccr: CCR, policy: ServicePolicy, who: Subscriber = SUBSCRIBER) -> Circumstances:
+    """An event of this subscriber."""
+    context = new_context(ccr, policy, who, catalogue(), UtcMillis(1))
+    return iec.around_of(context, who, catalogues())
+
+
 def lines(ccr: CCR, policy: ServicePolicy = SMS) -> list[tuple[str, int, int | None]]:
     """Key, units and price in hundredths of each line."""
-    context = new_context(ccr, policy, SUBSCRIBER, catalogue(), UtcMillis(1))
-    found = iec.lines(ccr, context, catalogue(), policy)
+    found = iec.lines(ccr, around(ccr, policy), policy, catalogue().numbering, {})
     hundredths = [
-        None if one is None else one.legs[0].price // one.denominator // 10_000
-        for one in (each.price for each in found)
+        None if one is None else one.ways[0].legs[0].price // one.denominator // 10_000
+        for one in (each.offer for each in found)
     ]
     return [(each.key, each.units, one) for each, one in zip(found, hundredths, strict=True)]
 
@@ -62,10 +70,10 @@ def planned(ccr: CCR, policy: ServicePolicy = SMS, barred: bool = False) -> Char
     who = BARRED if barred else SUBSCRIBER
     return iec.plan(
         ccr,
-        context=new_context(ccr, policy, who, catalogue(), UtcMillis(1)),
-        subscriber=who,
-        catalogue=catalogue(),
+        around=around(ccr, policy, who),
         policy=policy,
+        numbering=catalogue().numbering,
+        groups={},
         owner="w0",
         peer="smsc1.example.net",
     )
@@ -149,7 +157,7 @@ def test_plan_that_is_refused() -> None:
         (one,) = planned(ccr, barred=True).charges
         assert one.refusal is refusal
     (one,) = planned(replace(event(0), recipients=(NOWHERE,))).charges
-    assert (one.refusal, one.legs, one.requested) == (Refusal.RATING_FAILED, (), 1)
+    assert (one.refusal, one.ways, one.requested) == (Refusal.RATING_FAILED, (), 1)
 
 
 def test_plan() -> None:
@@ -160,7 +168,7 @@ def test_plan() -> None:
     made = planned(ccr)
     (one,) = made.charges
     assert (one.key, one.used, one.requested, one.refusal) == ("3", None, 2, Refusal.NONE)
-    assert (one.unit, one.legs[0].price // one.denominator) == (UnitKind.EVENTS, 5_000_000)
+    assert (one.unit, one.ways[0].legs[0].price // one.denominator) == (UnitKind.EVENTS, 5_000_000)
     assert (made.type, made.number, made.context) == (RequestType.EVENT, "4:1", b"")
     assert (made.partition, made.account_id, made.version) == (7, "7", 3)
     assert (made.scope, made.state_id, made.actor) == ("host", 9, "smsc1.example.net")
@@ -246,44 +254,6 @@ def test_cost_is_told_where_configured() -> None:
     )
     quiet = replace(SMS, tells_cost=False)
     assert iec.answer(event(0), outcome, quiet, KZT, "t").cost is None
-
-
-# --- questions ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("recipients", [(NOWHERE,), (ON_NET, NOWHERE)])
-def test_questions_without_an_answer(recipients: tuple[str, ...]) -> None:
-    """5031 for what has no price, though a part has."""
-    ccr = replace(event(3), recipients=recipients)
-    context = new_context(ccr, SMS, SUBSCRIBER, catalogue(), UtcMillis(1))
-    for cca in (
-        iec.price_enquiry(ccr, context, catalogue(), SMS),
-        iec.check_balance(ccr, context, catalogue(), SMS, 10**9),
-    ):
-        assert (cca.result_code, cca.cost, cca.check_balance_result) == (5031, None, None)
-        assert cca.failed_avp and cca.error_message
-
-
-@pytest.mark.parametrize(
-    ("available", "result"), [(0, 1), (24_999_999, 1), (25_000_000, 0), (10**12, 0)]
-)
-def test_check_balance(available: int, result: int) -> None:
-    """Whether all of it would be covered: 5.00 here and 20.00 abroad."""
-    ccr = replace(event(2), recipients=(ABROAD, ON_NET))
-    context = new_context(ccr, SMS, SUBSCRIBER, catalogue(), UtcMillis(1))
-    cca = iec.check_balance(ccr, context, catalogue(), SMS, available)
-    assert (cca.result_code, cca.check_balance_result) == (2001, result)
-    assert (cca.mscc, cca.cost) == ((), None)
-
-
-def test_price_enquiry() -> None:
-    """The cost of all services together, which nobody needs to have."""
-    ccr = replace(
-        event(3, mscc(1, None, messages(2)), mscc(2, None, messages(1))), recipients=(ABROAD,)
-    )
-    context = new_context(ccr, SMS, SUBSCRIBER, catalogue(), UtcMillis(1))
-    cca = iec.price_enquiry(ccr, context, catalogue(), SMS)
-    assert (cca.result_code, cca.cost, cca.mscc) == (2001, (6000, -2, 398), ())
 
 
 # --- refunds --------------------------------------------------------------------------------------------

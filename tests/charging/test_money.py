@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs.charging.money import as_money, cost_information, micros_of, refused_money, tell_balance
 from ocs.diameter.credit_control import CCA, USU, Money, Units

@@ -5,24 +5,46 @@ from dataclasses import replace
 import pytest
 
 from ocs.charging.context import new_context
-from ocs.charging.periods import Period, periods_of, prices_at
+from ocs.charging.periods import (
+    Circumstances,
+    Period,
+    Stretch,
+    offered,
+    periods_of,
+    time_range,
+)
 from ocs.charging.policy import ServicePolicy
-from ocs.model import Price, UnitKind, UtcMillis
-from tests.charging.worked import DATA, SMS, SUBSCRIBER, VOICE, catalogue, data, mscc, sms, voice
+from ocs.model import UnitKind, UtcMillis
+from ocs.rating.offer import Offer
+from tests.charging.worked import (
+    DATA,
+    SUBSCRIBER,
+    VOICE,
+    catalogue,
+    catalogues,
+    data,
+    mscc,
+)
 
 MIDNIGHT = UtcMillis(1_790_881_200_000)
 HOUR = 3_600_000
 
 
+def around(
+    started: int, at: int, tariff: str = "changing", policy: ServicePolicy = DATA
+) -> Circumstances:
+    """A request of a session."""
+    who = replace(SUBSCRIBER, tariff=tariff)
+    context = new_context(data(1, 0), policy, who, catalogue(), UtcMillis(started))
+    return Circumstances(2, context, who, catalogues(), False, UtcMillis(at))
+
+
 def periods(
-    group: int | None, started: int, at: int, since: int | None = None, policy: ServicePolicy = DATA
+    group: int | None, started: int, at: int, since: int | None = None
 ) -> tuple[list[Period], int]:
     """The periods of a service of a session."""
-    first = {"data": data(1, 0), "voice": voice(1, 0), "sms": sms(1, 0)}[policy.name]
-    who = replace(SUBSCRIBER, tariff="changing")
-    context = new_context(first, policy, who, catalogue(), UtcMillis(started))
     known = None if since is None else UtcMillis(since)
-    return periods_of(mscc(group), policy, context, catalogue(), UtcMillis(at), known)
+    return periods_of(mscc(group), DATA, around(started, at), known)
 
 
 def names(found: list[Period]) -> list[str]:
@@ -30,26 +52,26 @@ def names(found: list[Period]) -> list[str]:
     return [each.name for each in found]
 
 
-def micros(prices: tuple[Price, ...]) -> list[int]:
-    """The first leg of each, a unit's price in 2^20ths."""
-    return [each.legs[0].price * 2**20 // each.denominator for each in prices]
+def micros(offers: tuple[Offer, ...]) -> list[int]:
+    """The first leg of each, the price of a MiB."""
+    return [each.ways[0].legs[0].price * 2**20 // each.denominator for each in offers]
 
 
 def test_no_price() -> None:
     """One period without a price, and another where the service is priced later: what now holds."""
     found, now = periods(99, MIDNIGHT, MIDNIGHT)
-    assert (names(found), now, found[0].prices) == ([""], 0, ())
+    assert (names(found), now, found[0].here.offers) == ([""], 0, ())
     # Rating group 12 ends at midnight.
     found, now = periods(12, MIDNIGHT + HOUR, MIDNIGHT + HOUR)
-    assert (names(found), found[now].prices) == ([""], ())
+    assert (names(found), found[now].here.offers) == ([""], ())
 
 
 def test_other_unit() -> None:
     """A price in another unit than the service counts is none."""
-    context = new_context(data(1, 0), DATA, SUBSCRIBER, catalogue(), MIDNIGHT)
-    assert prices_at(mscc(10), DATA, context, catalogue(), MIDNIGHT)
+    here = around(MIDNIGHT, MIDNIGHT)
+    assert offered(mscc(10), DATA, here, MIDNIGHT)
     counted = replace(DATA, unit=UnitKind.SECONDS)
-    assert prices_at(mscc(10), counted, context, catalogue(), MIDNIGHT) == ()
+    assert offered(mscc(10), counted, here, MIDNIGHT) == ()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +100,7 @@ def test_around_the_change(
     found, index = periods(10, hours[0], hours[1], hours[2])
     assert (names(found), index) == (expected, now)
     after = max(hours[0], hours[1]) >= MIDNIGHT
-    assert micros(found[index].prices) == [250_000 if after else 1_000_000]
+    assert micros(found[index].here.offers) == [250_000 if after else 1_000_000]
 
 
 def test_change_that_changes_nothing() -> None:
@@ -91,30 +113,26 @@ def test_names_are_those_of_every_request() -> None:
     """Whenever it is asked, a period has one name: its running total is found again."""
     for minutes in range(-170, 170, 7):
         at = MIDNIGHT + minutes * 60_000
-        found, now = periods(10, MIDNIGHT - 3 * HOUR, at, policy=DATA)
+        found, now = periods(10, MIDNIGHT - 3 * HOUR, at)
         assert found[now].name == ("" if minutes < 0 else "~1790881200")
         assert found[now].begins <= at and (found[now].ends or at + 1) > at
 
 
-def test_messages_cost_what_they_did_when_they_were_sent() -> None:
-    """One period, whatever changes before the report."""
-    found, now = periods(None, MIDNIGHT - HOUR, MIDNIGHT + HOUR, policy=SMS)
-    assert (len(found), now, found[0].ends) == (1, 0, None)
-
-
-def test_time_looks_as_far_as_a_grant_reaches() -> None:
-    """An hour of talk may be granted, so a change within the hour matters."""
-    assert names(periods(None, MIDNIGHT - HOUR, MIDNIGHT - HOUR, policy=VOICE)[0]) == [
-        "",
-        "~1790881200",
-    ]
-    early = MIDNIGHT - HOUR - 61_000
-    assert names(periods(None, early, early, policy=VOICE)[0]) == [""]
+def test_how_far_a_request_reaches() -> None:
+    """Back to where supervision began, and as far ahead as a grant is valid: an hour of talk for 3660 s,
+    supervised twice as long."""
+    at = UtcMillis(MIDNIGHT + 10 * HOUR)
+    assert time_range(VOICE, MIDNIGHT, at) == (at - 7_320_000, at + 3_660_000)
+    assert time_range(VOICE, UtcMillis(at - 5), at) == (at - 5, at + 3_660_000)
+    assert time_range(DATA, MIDNIGHT, at) == (at - 7_200_000, at + 3_600_000)
 
 
 def test_cost_of_a_period() -> None:
     """Both directions together; nothing where there is no price."""
-    context = new_context(data(1, 0), DATA, SUBSCRIBER, catalogue(), MIDNIGHT)
-    both = prices_at(mscc(40), DATA, context, catalogue(), MIDNIGHT)
-    assert Period("", MIDNIGHT, None, both).cost(2**20) == 1_500_000
-    assert Period("", MIDNIGHT, None, ()).cost(2**20) == 0
+    both = offered(mscc(40), DATA, around(MIDNIGHT, MIDNIGHT, "worked"), MIDNIGHT)
+
+    def priced(offers: tuple[Offer, ...]) -> Period:
+        return Period("", MIDNIGHT, None, Stretch(MIDNIGHT, None, offers))
+
+    assert priced(both).cost(2**20) == 1_500_000
+    assert priced(()).cost(2**20) == 0

@@ -19,6 +19,7 @@ from ocs.model import (
     Partition,
     Refusal,
     RequestType,
+    Source,
     Subscriber,
     SubscriberState,
     UtcMillis,
@@ -32,6 +33,7 @@ from tests.charging.worked import (
     SUBSCRIBER,
     VOICE,
     catalogue,
+    catalogues,
     data,
     mscc,
     octets,
@@ -54,7 +56,7 @@ def planned(ccr: CCR, policy: ServicePolicy, subscriber: Subscriber = SUBSCRIBER
         context=new_context(first, policy, subscriber, catalogue(), UtcMillis(1)),
         subscriber=subscriber,
         partition=subscriber.partition,
-        catalogue=catalogue(),
+        catalogues=catalogues(),
         policy=policy,
         at=UtcMillis(1),
         answered={},
@@ -83,7 +85,7 @@ def test_barred_subscriber(subscriber: Subscriber, policy: ServicePolicy) -> Non
     assert only(first).refusal is Refusal.DENIED and first.is_refused_whole
     then = planned(request(UPDATE, 1, mscc(10, units, ANY)), policy, subscriber)
     assert only(then).refusal is Refusal.DENIED and then.is_refused_whole
-    assert only(then).used == 55 and only(then).legs
+    assert only(then).used == 55 and only(then).ways
     last = only(planned(request(TERMINATION, 2, mscc(10, units)), policy, subscriber))
     assert (last.used, last.requested, last.refusal) == (55, None, Refusal.NONE)
 
@@ -107,9 +109,9 @@ def test_unknown_rating_group() -> None:
     """It has no price; the one beside it has (RFC 8506, 9.2: only that service is refused)."""
     made = planned(data(UPDATE, 1, mscc(99, octets(7), ANY), mscc(10, octets(7), ANY)), DATA)
     bad, good = made.charges
-    assert (bad.key, bad.refusal, bad.legs) == ("99", Refusal.RATING_FAILED, ())
+    assert (bad.key, bad.refusal, bad.ways) == ("99", Refusal.RATING_FAILED, ())
     assert (bad.used, bad.requested) == (7, 100 * MIB)
-    assert (good.key, good.refusal) == ("10", Refusal.NONE) and good.legs
+    assert (good.key, good.refusal) == ("10", Refusal.NONE) and good.ways
     assert not made.is_refused_whole
 
 
@@ -122,7 +124,7 @@ def test_other_service_than_the_session() -> None:
         context=context,
         subscriber=SUBSCRIBER,
         partition=SUBSCRIBER.partition,
-        catalogue=catalogue(),
+        catalogues=catalogues(),
         policy=DATA,
         at=UtcMillis(1),
         answered={},
@@ -130,7 +132,7 @@ def test_other_service_than_the_session() -> None:
         peer="p",
         context_bytes=b"",
     )
-    assert (only(made).refusal, only(made).legs) == (Refusal.RATING_FAILED, ())
+    assert (only(made).refusal, only(made).ways) == (Refusal.RATING_FAILED, ())
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_units_that_the_service_does_not_count(
     """5031 for that service (RFC 8506, 9.2); what can be counted is debited all the same."""
     made = only(planned(data(UPDATE, 1, mscc(10, used, rsu)), DATA))
     assert (made.used, made.refusal) == (counted, refusal)
-    assert made.legs
+    assert made.ways
 
 
 def test_session_never_seen() -> None:
@@ -158,7 +160,7 @@ def test_session_never_seen() -> None:
         context=None,
         subscriber=None,
         partition=Partition(200),
-        catalogue=catalogue(),
+        catalogues=catalogues(),
         policy=DATA,
         at=UtcMillis(1),
         answered={},
@@ -167,6 +169,7 @@ def test_session_never_seen() -> None:
         context_bytes=b"",
     )
     assert (made.partition, made.account_id, made.version) == (200, "", 0)
+    assert (made.subscriber_id, made.sources) == ("", ())
     assert made.charges == (Charge("10", 7, None),)
 
 
@@ -204,8 +207,9 @@ def test_plan_of_a_call() -> None:
     ccr = replace(voice(INITIAL, 4, mscc(100, None, seconds(60))), sub_session_id=9)
     made = planned(ccr, VOICE)
     charge = only(made)
-    assert charge.legs[0].price == 200_000 * charge.denominator
-    assert (charge.legs[0].step, charge.rounding.quantum) == (1, 10_000)
+    (leg,) = charge.ways[0].legs
+    assert leg.price == 200_000 * charge.denominator
+    assert (leg.step, charge.rounding.quantum) == (1, 10_000)
     assert (made.type, made.number) == (RequestType.INITIAL, "4:9")
     assert (made.session_id, made.context) == (b"scscf1;1;2", b"context")
     assert (made.partition, made.account_id, made.version) == (7, AccountId("7"), 3)
@@ -224,7 +228,7 @@ def test_type_and_number(kind: int, named: str) -> None:
 def test_two_services_are_two_charges() -> None:
     """In the order of the request: 1.00 and 0.50 for a MiB."""
     made = planned(data(INITIAL, 0, mscc(10, None, ANY), mscc(20, None, ANY)), DATA)
-    costs = [each.legs[0].price * MIB // each.denominator for each in made.charges]
+    costs = [each.ways[0].legs[0].price * MIB // each.denominator for each in made.charges]
     assert [each.key for each in made.charges] == ["10", "20"]
     assert costs == [1_000_000, 500_000]
 
@@ -304,9 +308,14 @@ def test_who_may_touch_a_session() -> None:
 
 def test_services_whose_tariff_changes() -> None:
     """Those are worth remembering; a service far from any change is not."""
-    charges = (Charge("10", 1, None), Charge("20", 1, None), Charge("20~9", None, 5))
+    charges = (
+        Charge("10", 1, None),
+        Charge("20", 1, None),
+        Charge("20~9", None, 5),
+        Charge("30", 1, None, used_at=UtcMillis(9)),  # a bucket ended then
+    )
     made = replace(planned(data(UPDATE, 1), DATA), charges=charges)
-    assert changing(made) == {"20"}
+    assert changing(made) == {"20", "30"}
 
 
 def test_supervision_covers_a_long_grant() -> None:
@@ -318,6 +327,35 @@ def test_supervision_covers_a_long_grant() -> None:
     assert (
         planned(data(UPDATE, 1, mscc(10, None, octets(1 << 30))), DATA).supervision_seconds == 7200
     )
+
+
+def test_balances_of_a_plan() -> None:
+    """Each that a charge may take from, once; main money with what it may go below zero."""
+    poor = replace(SUBSCRIBER, credit_limit=5_000_000, member="2")
+    ccr = data(UPDATE, 1, mscc(10, None, ANY), mscc(20, None, ANY), mscc(99, None, ANY))
+    made = planned(ccr, DATA, poor)
+    assert made.sources == (Source("main", -5_000_000),)
+    assert made.subscriber_id == "7.2"
+    assert planned(data(TERMINATION, 2), DATA, poor).sources == (Source("main", -5_000_000),)
+
+
+def test_session_of_somebody_whom_this_worker_has_not_read() -> None:
+    """It is planned from what the session remembers; the ledger sends the snapshot."""
+    made = plan(
+        data(UPDATE, 5, mscc(10, octets(7), ANY)),
+        context=new_context(data(INITIAL, 0), DATA, SUBSCRIBER, catalogue(), UtcMillis(1)),
+        subscriber=None,
+        partition=SUBSCRIBER.partition,
+        catalogues=catalogues(),
+        policy=DATA,
+        at=UtcMillis(1),
+        answered={},
+        owner="w0",
+        peer="p",
+        context_bytes=b"",
+    )
+    assert (made.account_id, made.subscriber_id, made.version) == ("7", "7", 0)
+    assert only(made).refusal is Refusal.NONE and only(made).ways
 
 
 # --- the content that a repeat shares ---------------------------------------------------------------

@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
+from ocs.books import Act, Movement, Posting, PostStatus
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.diameter.credit_control import MSCC, USU, FinalUnit, Money, MSCCAnswer, Units
-from ocs.model import Subscriber, SubscriberState, UtcMillis
+from ocs.model import Bucket, Product, ProductState, Subscriber, SubscriberState, UtcMillis
 from tests.charging.worked import (
     ANY,
     DATA,
     MIB,
+    MSISDN,
     NONE,
     ON_NET,
     POLICY,
@@ -481,7 +483,7 @@ async def test_call_over_the_change(worker: Worker) -> None:
     at(0, -30)
     answer = await worker.ask(voice(INITIAL, 0, mscc(None, None, seconds(60), 1000)))
     assert answer.mscc[0].tariff_time_change is None
-    assert await worker.money(each) == (8000, 1200)
+    assert await worker.money(each) == (8000, 900)
     answer = await worker.ask(voice(TERMINATION, 1, mscc(None, seconds(60), NONE, 1000)))
     assert answer.cost == (900, -2, 398)
     assert await worker.money(each) == (7100, 0)
@@ -637,3 +639,116 @@ async def test_absurd_usage_is_counted(worker: Worker) -> None:
     assert CLOCK.now == moment and answer.cost == (2000, -2, 398)
     assert await worker.money(each) == (8000, 0)
     assert worker.counted("ocs_usage_clamped_total", unit="seconds") == 71_582_688
+
+
+# --- buckets ------------------------------------------------------------------------------------------
+
+
+async def with_product(worker: Worker, each: Subscriber, product: str, ends: int = 0) -> Subscriber:
+    """The subscriber with two megabytes of a product, which end at a moment."""
+    bucket = Bucket("1.volume", "volume", ends=UtcMillis(ends))
+    own = Product(1, product, ProductState.ACTIVE, CLOCK.now, buckets=(bucket,))
+    stored = await worker.subscribers.update(each, products=(own,), next_product=2)
+    assert stored is not None
+    filled = (Movement(Act.CREDIT, "1.volume", 2 * MIB),)
+    outcome = await worker.ledger.post(
+        Posting(each.account_id, each.partition, "bucket", "purchase", filled, "t", "test")
+    )
+    assert outcome.status is PostStatus.POSTED
+    return stored
+
+
+async def left(worker: Worker, each: Subscriber) -> tuple[int, int]:
+    """Mebibytes left in the bucket, and reserved."""
+    found = await worker.ledger.balance(each.account_id, each.partition)
+    assert found is not None
+    held = found.others["1.volume"]
+    return held.amount // MIB, held.reserved // MIB
+
+
+async def test_bucket_then_money(worker: Worker) -> None:
+    """2 MiB of the pack, then 1.00 for the third: one grant reaches over both; no more can be paid."""
+    each = await with_product(worker, await worker.subscriber(1), "extra")
+    answer = await worker.ask(data(INITIAL, 0, mscc(10, None, octets(MIB))))
+    assert granted(answer) == [MIB] and answer.mscc[0].final_unit is None
+    assert (await left(worker, each), await worker.money(each)) == ((2, 1), (100, 0))
+    answer = await worker.ask(data(UPDATE, 1, mscc(10, octets(MIB), octets(4 * MIB))))
+    assert granted(answer) == [2 * MIB] and answer.mscc[0].final_unit == FinalUnit()
+    assert (await left(worker, each), await worker.money(each)) == ((1, 1), (100, 100))
+    answer = await worker.ask(data(TERMINATION, 2, mscc(10, octets(2 * MIB))))
+    assert codes(answer) == (2001, [2001]) and answer.cost == (100, -2, 398)
+    assert (await left(worker, each), await worker.money(each)) == ((0, 0), (0, 0))
+
+
+async def test_bucket_then_slow(worker: Worker, redis: Redis) -> None:
+    """When the pack is used up it goes on without charge, with a grant of its own that names the filter;
+    a repeat on another worker says the same."""
+    each = await with_product(worker, await worker.subscriber(), "slow")
+    answer = await worker.ask(data(INITIAL, 0, mscc(10, None, octets(MIB))))
+    assert granted(answer) == [MIB]
+    answer = await worker.ask(data(UPDATE, 1, mscc(10, octets(MIB), octets(4 * MIB))))
+    assert granted(answer) == [MIB] and answer.mscc[0].final_unit is None
+    last = data(UPDATE, 2, mscc(10, octets(MIB), octets(4 * MIB)))
+    for one in (worker, Worker(redis)):
+        answer = await one.ask(last)
+        assert granted(answer) == [4 * MIB]
+        assert answer.mscc[0].final_unit == FinalUnit(2, filter_ids=("64-kbit",))
+    answer = await worker.ask(data(TERMINATION, 3, mscc(10, octets(3 * MIB))))
+    assert codes(answer) == (2001, [2001]) and answer.cost == (0, -2, 398)
+    assert (await left(worker, each), await worker.money(each)) == ((0, 0), (0, 0))
+
+
+async def test_bucket_that_ends_within_a_session(worker: Worker) -> None:
+    """The client comes back when it ends; what it used until then is of the bucket, the rest is paid."""
+    moment = CLOCK.now + 600_000
+    each = await with_product(worker, await worker.subscriber(5), "extra", moment)
+    answer = await worker.ask(data(INITIAL, 0, mscc(10, None, octets(2 * MIB))))
+    assert granted(answer) == [2 * MIB] and answer.mscc[0].validity_seconds == 600
+    CLOCK.goes_on(605)
+    answer = await worker.ask(data(UPDATE, 1, mscc(10, octets(MIB), octets(2 * MIB))))
+    assert granted(answer) == [2 * MIB] and answer.mscc[0].validity_seconds == 3600
+    assert (await left(worker, each), await worker.money(each)) == ((1, 0), (500, 200))
+    answer = await worker.ask(data(TERMINATION, 2, mscc(10, octets(2 * MIB))))
+    assert answer.cost == (200, -2, 398)
+    assert (await left(worker, each), await worker.money(each)) == ((1, 0), (300, 0))
+
+
+async def test_report_long_after_a_bucket_ended(worker: Worker) -> None:
+    """What the client held of it is given back, and its usage is paid: nobody knows when it was."""
+    moment = CLOCK.now + 600_000
+    each = await with_product(worker, await worker.subscriber(5), "extra", moment)
+    await worker.ask(data(INITIAL, 0, mscc(10, None, octets(2 * MIB))))
+    CLOCK.goes_on(700)
+    answer = await worker.ask(data(UPDATE, 1, mscc(10, octets(MIB), octets(MIB))))
+    assert granted(answer) == [MIB]
+    assert (await left(worker, each), await worker.money(each)) == ((2, 0), (400, 100))
+
+
+async def test_bucket_that_is_bought_within_a_session(worker: Worker) -> None:
+    """From the next report on it pays: this one too, which was not settled yet."""
+    each = await worker.subscriber(5)
+    await worker.ask(data(INITIAL, 0, mscc(10, None, octets(MIB))))
+    await worker.ask(data(UPDATE, 1, mscc(10, octets(MIB), octets(MIB))))
+    assert await worker.money(each) == (400, 100)
+    each = await with_product(worker, each, "extra")
+    answer = await worker.ask(data(UPDATE, 2, mscc(10, octets(MIB), octets(MIB))))
+    assert granted(answer) == [MIB]
+    assert (await left(worker, each), await worker.money(each)) == ((1, 1), (400, 0))
+    answer = await worker.ask(data(TERMINATION, 3, mscc(10, octets(MIB))))
+    assert answer.cost == (100, -2, 398)
+    assert (await left(worker, each), await worker.money(each)) == ((0, 0), (400, 0))
+
+
+@pytest.mark.parametrize(("wanted", "result"), [(3, 0), (4, 1)])
+async def test_balance_check_counts_all_balances(worker: Worker, wanted: int, result: int) -> None:
+    """Two mebibytes in the pack and 1.00 of money are three."""
+    each = await with_product(worker, await worker.subscriber(1), "extra")
+    asked = replace(
+        data(4, 0, mscc(10, None, octets(wanted * MIB))),
+        requested_action=CHECK_BALANCE,
+        subscription_ids=((0, MSISDN),),
+    )
+    assert (await worker.ask(asked)).check_balance_result == result
+    answer = await worker.ask(replace(asked, requested_action=PRICE_ENQUIRY))
+    assert answer.cost == ((wanted - 2) * 100, -2, 398)
+    assert (await left(worker, each), await worker.money(each)) == ((2, 0), (100, 0))

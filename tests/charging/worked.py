@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from ocs.rating.versions import Catalogues
+
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, Units
 from ocs.model import (
@@ -94,6 +96,12 @@ def catalogue() -> Catalogue:
         ):
             shutil.copy(path, folder)
         return load(folder)
+
+
+@cache
+def catalogues() -> Catalogues:
+    """That one version."""
+    return Catalogues((catalogue(),))
 
 
 def seconds(amount: int) -> Units:

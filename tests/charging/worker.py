@@ -7,16 +7,16 @@ from redis.asyncio import Redis
 from ocs.abmf.library import Library
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
-from ocs.books import Posting, PostStatus
+from ocs.books import Act, Movement, Posting, PostStatus
 from ocs.charging.policy import ChargingPolicy
 from ocs.diameter.cca import encode_cca
 from ocs.diameter.ccr import decode_ccr
 from ocs.diameter.client_messages import Answer, decode_cca, encode_ccr
 from ocs.diameter.credit_control import CCR
 from ocs.metrics import Metrics
-from ocs.model import Identity, IdentityKind, Micros, Subscriber, SubscriberState, UtcMillis
+from ocs.model import Identity, IdentityKind, Subscriber, SubscriberState, UtcMillis
 from ocs.ocf import OCF
-from tests.charging.worked import IMSI, MSISDN, POLICY, catalogue
+from tests.charging.worked import IMSI, MSISDN, POLICY, catalogues
 
 INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 PARTITIONS = 16
@@ -49,6 +49,7 @@ class Worker:
     deadline_seconds: float = 3.0
     policy: ChargingPolicy = POLICY
     waiting: list[bytes] = field(default_factory=list)
+    activated: list[Subscriber] = field(default_factory=list)
     ledger: RedisLedger = field(init=False)
     subscribers: Subscribers = field(init=False)
     metrics: Metrics = field(init=False)
@@ -71,12 +72,13 @@ class Worker:
         self.ocf = OCF(
             ledger=ledger,
             subscribers=self.subscribers,
-            catalogue=catalogue(),
+            catalogues=catalogues(),
             policy=self.policy,
             metrics=self.metrics,
             owner="w0",
             clock=CLOCK,
             reauthorise=self.waiting.extend,
+            activate=self.activated.append,
         )
 
     async def load(self) -> None:
@@ -92,10 +94,11 @@ class Worker:
 
     async def top_up(self, each: Subscriber, tenge: int, key: str) -> list[bytes]:
         """Money in (or out); the sessions to be re-authorised for it."""
-        posting = Posting(
-            each.account_id, each.partition, key, "topup", Micros(tenge * 1_000_000), "t", "test"
+        act = Act.CREDIT if tenge > 0 else Act.DEBIT
+        moved = Movement(act, amount=abs(tenge) * 1_000_000)
+        outcome = await self.ledger.post(
+            Posting(each.account_id, each.partition, key, "topup", (moved,), "t", "test")
         )
-        outcome = await self.ledger.post(posting)
         assert outcome.status is PostStatus.POSTED
         return [one.session_id for one in outcome.waiting]
 

@@ -9,10 +9,8 @@ import pytest
 from ocs.diameter.avp import octets, text, u32
 from ocs.diameter.ccr import decode_ccr
 from ocs.diameter.client_messages import decode_cca, encode_ccr
-from ocs.diameter.framing import CCR as CCR_COMMAND
-from ocs.diameter.framing import FLAG_E, ProtocolError, parse_header
-from tests.charging.worked import ANY, MIB, data, mscc, sms
-from tests.charging.worked import octets as volume
+from ocs.diameter.framing import CCR as CCR_COMMAND, FLAG_E, ProtocolError, parse_header
+from tests.charging.worked import ANY, MIB, data, mscc, octets as volume, sms
 from tests.conftest import KINDS
 from tests.support.messages import cut_out, with_length
 from tests.support.rig import HOST, Client, Rig, avps, data_of, number_of

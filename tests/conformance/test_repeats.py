@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from ocs.diameter.avp import octets as octets_avp
-from ocs.diameter.avp import text
+from ocs.diameter.avp import octets as octets_avp, text
 from ocs.diameter.client_messages import Answer
 from ocs.diameter.credit_control import CCA, CCR
 from ocs.node.contract import Handler

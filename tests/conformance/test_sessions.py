@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ocs.diameter.avp import octets as octets_avp
-from ocs.diameter.avp import text, u32
+from ocs.diameter.avp import octets as octets_avp, text, u32
 from ocs.diameter.client_messages import Answer, decode_cca, encode_ccr
 from ocs.diameter.credit_control import CCR, Units
 from ocs.model import SubscriberState

@@ -10,8 +10,7 @@ from ocs.diameter.avp import i32, i64, octets, u32
 from ocs.diameter.client_messages import encode_ccr
 from ocs.diameter.credit_control import MSCC, USU
 from ocs.model import UtcMillis
-from tests.charging.worked import ANY, DATA, MIB, NONE, data, mscc, seconds, voice
-from tests.charging.worked import octets as volume
+from tests.charging.worked import ANY, DATA, MIB, NONE, data, mscc, octets as volume, seconds, voice
 from tests.support.rig import Rig, avps, data_of, serving
 
 INITIAL, UPDATE, TERMINATION = 1, 2, 3

@@ -14,8 +14,7 @@ from ocs.demo.stage import Stage
 from ocs.desk import Desk
 from ocs.model import Micros, Subscriber
 from tests.demo.conftest import SEED
-from tests.support.rig import REALM as SERVER_REALM
-from tests.support.rig import Rig
+from tests.support.rig import REALM as SERVER_REALM, Rig
 
 
 class Cheap:

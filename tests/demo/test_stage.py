@@ -1,6 +1,7 @@
 """What the audience sees, and what is kept of what was verified."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -58,8 +59,7 @@ def test_nothing_failed() -> None:
 
 def entry(sequence: int, kind: str, request: str = "", **amounts: int) -> LedgerEntry:
     """A ledger entry that moved these amounts."""
-    moved = dict.fromkeys(("credited", "spent", "reserved", "written_off"), 0) | amounts
-    return LedgerEntry(
+    plain = LedgerEntry(
         entry_id=f"{sequence}-0",
         sequence=sequence,
         previous="",
@@ -73,9 +73,13 @@ def entry(sequence: int, kind: str, request: str = "", **amounts: int) -> Ledger
         key="",
         units=0,
         granted=0,
+        credited=0,
+        spent=0,
+        reserved=0,
+        written_off=0,
         after=Balance(),
-        **moved,
     )
+    return replace(plain, **amounts)  # type: ignore[arg-type]  # by name
 
 
 def test_ledger_shows_each_entry_once() -> None:
@@ -115,8 +119,10 @@ def test_a_new_scene_begins_with_its_own_entries() -> None:
 def test_balance_bar(available: int, reserved: int, spent: int, bar: str) -> None:
     """Free, reserved and spent are shares of what was credited, and stand beside it in figures."""
     stage, seen = staged()
-    amounts = [each * MICROS for each in (available + reserved + spent, available, reserved, spent)]
-    stage.balance(Balance(*amounts), 30 * MICROS)
+    credited, *amounts = (
+        each * MICROS for each in (available + reserved + spent, available, reserved, spent)
+    )
+    stage.balance(Balance(credited, amounts[0], amounts[1], amounts[2]), 30 * MICROS)
     line = seen.getvalue()
     assert bar in line
     assert f"free {available}.00, reserved {reserved}.00, spent {spent}.00" in line
