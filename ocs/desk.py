@@ -7,7 +7,9 @@ functions and leaves an entry with its actor. Exceptions:
 """
 
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 from redis.asyncio import Redis
@@ -17,9 +19,33 @@ from ocs import inbox
 from ocs.abmf.ledger import Ledger
 from ocs.abmf.records import Records
 from ocs.abmf.subscribers import IdentityTaken, Subscribers
-from ocs.books import Balance, LedgerEntry, OpenSession, Posting, PostOutcome, PostStatus
-from ocs.model import Identity, IdentityKind, Micros, Subscriber, SubscriberState
+from ocs.account.carry import Rule, carry_out
+from ocs.account.fees import renewed
+from ocs.account.life import activate
+from ocs.account.money import after_topup, late_usage, lend, topup
+from ocs.account.purchase import begin_tariff, buy, change_tariff, drop, give, held, rule_named
+from ocs.account.standing import Refused, Standing, terms_of
+from ocs.books import (
+    Act,
+    Balance,
+    LedgerEntry,
+    Movement,
+    OpenSession,
+    Posting,
+    PostOutcome,
+    PostStatus,
+)
+from ocs.model import (
+    MAIN_MONEY,
+    Identity,
+    IdentityKind,
+    Micros,
+    Subscriber,
+    SubscriberState,
+    UtcMillis,
+)
 from ocs.rating.catalogue import Catalogue
+from ocs.vouchers import VoucherRefused, Vouchers
 
 MSISDN_DIGITS = range(5, 16)  # E.164: 15 at most
 IMSI_DIGITS = range(14, 16)
@@ -32,15 +58,22 @@ POST_REFUSALS = {
     PostStatus.INSUFFICIENT: "the account has less than that",
     PostStatus.UNKNOWN_ACCOUNT: "the account does not exist",
     PostStatus.LIMIT: "the balance would pass the largest amount an account can hold",
+    PostStatus.STALE: CHANGED,
 }
 
 NOTHING = Micros(0)
+VOUCHER = "voucher"
 
 log = structlog.get_logger()
 
 
 class DeskError(Exception):
     """Refused, with the sentence a person reads."""
+
+
+def wall_clock() -> UtcMillis:
+    """Now, in UTC."""
+    return UtcMillis(time.time_ns() // 1_000_000)
 
 
 class Desk:
@@ -55,6 +88,7 @@ class Desk:
         catalogue: Catalogue,
         default_tariff: str,
         actor: str,
+        clock: Callable[[], UtcMillis] = wall_clock,
     ) -> None:
         self._client = client
         self._ledger = ledger
@@ -63,6 +97,8 @@ class Desk:
         self._catalogue = catalogue
         self._default_tariff = default_tariff
         self._actor = actor
+        self._clock = clock
+        self._vouchers = Vouchers(client)
 
     async def add(
         self,
@@ -87,7 +123,11 @@ class Desk:
         except IdentityTaken as taken:
             raise DeskError(f"{taken} belongs to another subscriber already") from taken
         if balance:
-            await self._post(subscriber, balance, "topup", "opening balance", None)
+            await self._credited(subscriber, balance, new_key(), reason="opening balance")
+        if state is SubscriberState.ACTIVE:
+            key = f"begin:{subscriber.subscriber_id}"
+            outcome = await self._carry(subscriber, lambda each: begin_tariff(each, key))
+            subscriber = outcome.subscriber or subscriber if outcome is not None else subscriber
         return subscriber
 
     async def find(self, msisdn: str) -> Subscriber:
@@ -109,12 +149,23 @@ class Desk:
         """Another tariff or state. A subscriber who is barred has the open sessions aborted."""
         if state is not None:
             check_state(state)
-        subscriber = await self.find(msisdn)
         if tariff is not None:
             self._check_tariff(tariff)
-        changed = await self._subscribers.update(subscriber, tariff=tariff, state=state)
-        if changed is None:
-            raise DeskError(CHANGED)
+        changed = subscriber = await self.find(msisdn)
+        if tariff is not None and tariff != subscriber.tariff:
+            key = new_key()
+            outcome = await self._carry(subscriber, lambda each: change_tariff(each, tariff, key))
+            changed = (outcome.subscriber if outcome is not None else None) or await self.find(
+                msisdn
+            )
+        if state is SubscriberState.ACTIVE and changed.state is SubscriberState.PREACTIVE:
+            outcome = await self._carry(changed, activate)
+            changed = (outcome.subscriber if outcome is not None else None) or changed
+        elif state is not None:
+            updated = await self._subscribers.update(changed, state=state)
+            if updated is None:
+                raise DeskError(CHANGED)
+            changed = updated
         kind = inbox.RAR if changed.state is SubscriberState.ACTIVE else inbox.ASR
         await self._tell(await self._records.sessions_of(changed), kind)
         return changed
@@ -134,15 +185,91 @@ class Desk:
         """The amounts of the subscriber's account."""
         return await self._balance(await self.find(msisdn))
 
-    async def topup(self, msisdn: str, amount: Micros, key: str | None = None) -> PostOutcome:
-        """Credit (or, negative, pay out) once per key; waiting sessions are re-authorised."""
+    async def topup(
+        self, msisdn: str, amount: Micros, key: str | None = None, channel: str = ""
+    ) -> PostOutcome:
+        """Credit (or, negative, pay out) once per key; what waited for money is paid, sessions that wait
+        are re-authorised."""
         if amount == 0:
             raise DeskError("an amount other than 0 is needed")
         if key == "":
             raise DeskError("an empty key would not stop a second top-up: leave it out, or fill it")
         subscriber = await self.find(msisdn)
-        kind, reason = ("topup", "top-up") if amount >= 0 else ("adjustment", "pay-out")
-        return await self._post(subscriber, amount, kind, reason, key)
+        if amount > 0:
+            return await self._credited(subscriber, amount, key or new_key(), channel)
+        taken = Movement(Act.DEBIT, subscriber.money or MAIN_MONEY, -amount)
+        where, once = (subscriber.account_id, subscriber.partition), key or new_key()
+        paid = Posting(*where, once, "adjustment", (taken,), self._actor, "pay-out")
+        return accepted(await self._ledger.post(paid))
+
+    # --- products ---------------------------------------------------------------------------------
+
+    async def products(self, msisdn: str) -> tuple[Subscriber, Balance]:
+        """The subscriber with all products, and what is left of them."""
+        subscriber = await self.find(msisdn)
+        return subscriber, await self._balance(subscriber)
+
+    async def buy(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
+        """An add-on, paid now."""
+        once = key or new_key()
+        return await self._changed(msisdn, lambda each: buy(each, product, once))
+
+    async def drop(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
+        """A product ends: by its number, or the newest of this id."""
+        once = key or new_key()
+        return await self._changed(msisdn, lambda each: drop(each, product, once))
+
+    async def renew(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
+        """A product's next period begins now: its fee is taken again."""
+        once = key or new_key()
+
+        def rule(standing: Standing) -> Posting:
+            found = held(standing, product)
+            return renewed(standing, found, rule_named(standing, found.product), once)
+
+        return await self._changed(msisdn, rule)
+
+    async def advance(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
+        """Money lent, and owed from the next top-up, or to a day that was promised."""
+        once = key or new_key()
+        return await self._changed(msisdn, lambda each: lend(each, product, once))
+
+    async def late_usage(self, msisdn: str, record: str, amount: Micros) -> PostOutcome:
+        """Usage that a partner reports afterwards, once for each of its records."""
+        return await self._changed(msisdn, lambda each: late_usage(each, record, amount))
+
+    # --- vouchers ---------------------------------------------------------------------------------
+
+    async def make_vouchers(
+        self, count: int, value: Micros, batch: str, *, valid_days: int = 0, bonus: str = ""
+    ) -> list[str]:
+        """The codes of a new batch: they are shown this once."""
+        if bonus and bonus not in self._catalogue.products:
+            raise DeskError(f"there is no product {bonus!r} in the catalogue")
+        try:
+            return await self._vouchers.make(
+                count, value, batch, valid_days=valid_days, bonus=bonus
+            )
+        except VoucherRefused as refused:
+            raise DeskError(str(refused)) from refused
+
+    async def redeem(self, msisdn: str, code: str) -> PostOutcome:
+        """A voucher's money, once; whoever was interrupted may send the same code again."""
+        subscriber = await self.find(msisdn)
+        try:
+            voucher = await self._vouchers.claim(code, subscriber.subscriber_id, self._clock())
+        except VoucherRefused as refused:
+            raise DeskError(str(refused)) from refused
+        key = f"{VOUCHER}:{voucher.name}"
+        outcome = await self._credited(
+            subscriber, voucher.value, key, VOUCHER, valid_days=voucher.valid_days
+        )
+        if voucher.bonus:
+            gift = f"{key}:bonus"
+            await self._changed(msisdn, lambda each: give(each, voucher.bonus, gift))
+        elif outcome.status is PostStatus.REPLAYED:
+            raise DeskError("this voucher was redeemed before")
+        return outcome
 
     async def statement(self, msisdn: str, limit: int = 50) -> list[LedgerEntry]:
         """The newest entries of the account, newest first."""
@@ -171,25 +298,61 @@ class Desk:
             raise DeskError("the account does not exist")
         return balance
 
-    async def _post(
-        self, subscriber: Subscriber, amount: Micros, kind: str, reason: str, key: str | None
-    ) -> PostOutcome:
-        outcome = await self._ledger.post(
-            Posting(
-                account_id=subscriber.account_id,
-                partition=subscriber.partition,
-                key=key or secrets.token_hex(16),
-                kind=kind,
-                amount=amount,
-                actor=self._actor,
-                reason=reason,
-            )
-        )
-        if outcome.status in POST_REFUSALS:
-            raise DeskError(POST_REFUSALS[outcome.status])
-        # Money came: sessions on a final unit or refused ask again (RFC 8506, 5.5).
+    async def _changed(self, msisdn: str, rule: Rule) -> PostOutcome:
+        """What a rule does to a subscriber; its sessions ask again with what holds now."""
+        subscriber = await self.find(msisdn)
+        outcome = await self._carry(subscriber, rule)
+        if outcome is None:
+            raise DeskError("there was nothing to do")
         await self._tell(outcome.waiting, inbox.RAR)
         return outcome
+
+    async def _credited(
+        self,
+        subscriber: Subscriber,
+        amount: Micros,
+        key: str,
+        channel: str = "",
+        *,
+        valid_days: int = 0,
+        reason: str = "top-up",
+    ) -> PostOutcome:
+        """Money came: it pays what is owed and what waited; sessions on a final unit or refused ask
+        again (RFC 8506, 5.5)."""
+        outcome = await self._carry(
+            subscriber,
+            lambda each: topup(each, amount, key, channel, valid_days=valid_days, reason=reason),
+        )
+        if outcome is None:
+            raise DeskError("there was nothing to do")
+        # Also where it was repeated: whoever sent it first may have been interrupted here.
+        for _ in range(1 + len(subscriber.products)):
+            subscriber = await self._subscribers.refresh(subscriber)
+            followed = await self._carry(subscriber, after_topup)
+            if followed is None:
+                break
+            outcome = replace(outcome, balance=followed.balance)
+        await self._tell(outcome.waiting, inbox.RAR)
+        return outcome
+
+    async def _carry(self, subscriber: Subscriber, rule: Rule) -> PostOutcome | None:
+        try:
+            outcome = await carry_out(
+                self._ledger,
+                subscriber,
+                rule,
+                terms_of(self._catalogue),
+                self._clock(),
+                actor=self._actor,
+                refresh=self._subscribers.refresh,
+            )
+        except Refused as refused:
+            raise DeskError(str(refused)) from refused
+        if outcome is None:
+            return None
+        if outcome.subscriber is not None:
+            self._subscribers.remember(outcome.subscriber)
+        return accepted(outcome)
 
     async def _tell(self, sessions: Sequence[OpenSession], kind: str) -> None:
         """Advise the clients. What was changed stays changed: it must not look as if it had failed."""
@@ -203,6 +366,18 @@ class Desk:
         if tariff not in self._catalogue.tariffs:
             known = ", ".join(sorted(self._catalogue.tariffs))
             raise DeskError(f"there is no tariff {tariff!r}; the catalogue has {known}")
+
+
+def new_key() -> str:
+    """A key that nobody uses again."""
+    return secrets.token_hex(16)
+
+
+def accepted(outcome: PostOutcome) -> PostOutcome:
+    """The outcome of what was posted; a DeskError with the sentence why it was not."""
+    if outcome.status in POST_REFUSALS:
+        raise DeskError(POST_REFUSALS[outcome.status])
+    return outcome
 
 
 def check_state(state: SubscriberState) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from ocs.amounts import format_amount
 from ocs.books import Balance, LedgerEntry, OpenSession, PostOutcome, PostStatus
 from ocs.diameter.decode import Node
-from ocs.model import IdentityKind, Subscriber
+from ocs.model import Bucket, IdentityKind, Product, Subscriber
 
 #: Longer than any line of ours.
 LINE_MAX = 10_000
@@ -98,6 +98,15 @@ def _subscriber(each: Subscriber) -> dict[str, object]:
     }
 
 
+def _others(each: Balance) -> dict[str, dict[str, int]]:
+    """Balances besides main money, in the unit of each: of money micros; a debt is below zero."""
+    return {
+        name: {"left": held.amount - held.reserved, "reserved": held.reserved}
+        for name, held in sorted(each.others.items())
+        if held.amount or held.reserved
+    }
+
+
 def _balance(each: Balance) -> dict[str, str]:
     return {
         "available": format_amount(each.available),
@@ -143,10 +152,16 @@ def subscribers(found: Sequence[Subscriber], as_json: bool) -> None:
 
 def balance(msisdn: str, amounts: Balance, as_json: bool) -> None:
     """The amounts of one account."""
+    others = _others(amounts)
     if as_json:
-        _json({"msisdn": msisdn} | _balance(amounts))
-    else:
-        _pairs(f"Balance of {msisdn}", dict(_balance(amounts)))
+        _json({"msisdn": msisdn} | _balance(amounts) | ({"others": others} if others else {}))
+        return
+    _pairs(f"Balance of {msisdn}", dict(_balance(amounts)))
+    if others:
+        table = Table("Balance", "Left", "Reserved")
+        for name, held in others.items():
+            table.add_row(escape(name), str(held["left"]), str(held["reserved"]))
+        _show(table)
 
 
 def topup(msisdn: str, outcome: PostOutcome, as_json: bool) -> None:
@@ -184,7 +199,7 @@ def _entry(each: LedgerEntry) -> dict[str, object]:
         "reserved": format_amount(each.reserved),
         "written_off": format_amount(each.written_off),
         "after": _balance(each.after),
-    }
+    } | ({"moves": [asdict(move) for move in each.moves]} if each.moves else {})
 
 
 def statement(entries: Sequence[LedgerEntry], as_json: bool) -> None:
@@ -273,3 +288,58 @@ def check(found: Sequence[Findings], warnings: Sequence[str], as_json: bool) -> 
         out.print("configuration and catalogue are in order")
     else:
         err.print(f"{len(errors)} error(s)", highlight=False)
+
+
+def _left(bucket: Bucket, amounts: Balance) -> int:
+    """What may be spent of a bucket: what is held is taken off."""
+    held = amounts.others.get(bucket.balance)
+    return held.amount - held.reserved if held is not None else 0
+
+
+def _moment(millis: int) -> str | None:
+    return when(millis) if millis else None
+
+
+def _product(each: Product, amounts: Balance) -> dict[str, object]:
+    return {
+        "number": each.number,
+        "product": each.product,
+        "state": each.state.value,
+        "since": when(each.since),
+        "due": _moment(each.due),
+        "buckets": [
+            {
+                "name": bucket.name,
+                "left": _left(bucket, amounts),
+                "until": _moment(bucket.ends),
+            }
+            for bucket in each.buckets
+        ],
+    }
+
+
+def products(owner: Subscriber, amounts: Balance, as_json: bool) -> None:
+    """What a subscriber has, what is left of it, and when something is due."""
+    if as_json:
+        _json([_product(each, amounts) for each in owner.products])
+        return
+    table = Table("#", "Product", "State", "Since", "Due", "Bucket", "Left", "Until")
+    for each in owner.products:
+        due, since = _moment(each.due) or "-", when(each.since)
+        row = [str(each.number), escape(each.product), each.state.value, since, due]
+        if not each.buckets:
+            table.add_row(*row, "-", "-", "-")
+        for bucket in each.buckets:
+            left, until = str(_left(bucket, amounts)), _moment(bucket.ends) or "-"
+            table.add_row(*row, escape(bucket.name), left, until)
+            row = [""] * len(row)
+    _show(table)
+
+
+def vouchers(codes: Sequence[str], as_json: bool) -> None:
+    """The codes of a new batch, one a line, for a printer."""
+    if as_json:
+        _json(list(codes))
+    else:
+        for code in codes:
+            print(code)

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from ocs import desk as module
-from ocs import inbox
+from ocs import desk as module, inbox
 from ocs.abmf import keys
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
@@ -30,7 +30,9 @@ from ocs.model import (
     Subscriber,
     SubscriberState,
 )
-from ocs.rating.catalogue import load
+from ocs.rating.catalogue import Catalogue, load
+from ocs.rating.product import Advance, Bonus, BucketRule, Every, Fee, ProductRule, Span
+from tests.account.book import at, tenge
 from tests.support.plans import call, plan
 
 PARTITIONS = 4
@@ -42,8 +44,10 @@ THIRTY = Micros(30_000_000)
 class Office:
     """A store, and desks on it."""
 
-    def __init__(self, redis: Redis, library: Library) -> None:
+    def __init__(self, redis: Redis, library: Library, catalogue: Catalogue = CATALOGUE) -> None:
         self.redis = redis
+        self.catalogue = catalogue
+        self.now = at("2019-03-04 12:00")
         self.ledger = RedisLedger(redis, library, PARTITIONS)
         self.records = Records(redis, PARTITIONS)
         self.desk = self.another()
@@ -55,9 +59,10 @@ class Office:
             ledger=self.ledger,
             subscribers=Subscribers(self.redis, self.ledger, PARTITIONS),
             records=self.records,
-            catalogue=CATALOGUE,
+            catalogue=self.catalogue,
             default_tariff="conversations",
             actor="tester",
+            clock=lambda: self.now,
         )
 
     async def call(self, payer: Subscriber, seconds: int = 60) -> OpenSession:
@@ -386,3 +391,225 @@ async def test_concurrent_add(office: Office) -> None:
     assert len(made) == 1
     assert await office.another().find(MSISDN) == made[0]
     assert await office.another().everybody() == made
+
+
+# --- products ---------------------------------------------------------------------------------------
+
+RULES = {
+    "conversations": ProductRule(
+        "conversations",
+        "Conversations",
+        "tariff",
+        fee=Fee(tenge("40"), Every(Span.DAY), restarts=False),
+    ),
+    "flat": ProductRule("flat", "Flat", "tariff", fee=Fee(tenge("900"), Every(Span.DAYS, 28))),
+    "pack": ProductRule(
+        "pack",
+        "Pack",
+        "addon",
+        fee=Fee(tenge("250"), Every(Span.ONCE)),
+        buckets=(BucketRule("sms", "events", 25, ()),),
+        lasts=Every(Span.DAYS, 30),
+    ),
+    "live": ProductRule("live", "Live", "addon", fee=Fee(tenge("99"), Every(Span.DAYS, 30))),
+    "okoa": ProductRule(
+        "okoa",
+        "Okoa",
+        "advance",
+        advance=Advance(tenge("50"), tenge("5"), Every(Span.ONCE), tenge("2")),
+    ),
+    "gift": ProductRule(
+        "gift", "Gift", "promotion", buckets=(BucketRule("data", "octets", 7, ()),)
+    ),
+    "recharge": ProductRule(
+        "recharge",
+        "Recharge",
+        "promotion",
+        buckets=(BucketRule("bonus", "money", tenge("10"), ()),),
+        bonus=Bonus(tenge("500"), 0, frozenset({"card"})),
+        at_most=0,
+    ),
+}
+STOCKED = replace(CATALOGUE, products=RULES, tariffs=RULES)
+
+
+@pytest.fixture
+async def shop(redis: Redis) -> Office:
+    """An empty store, and a catalogue with products."""
+    library = Library.from_package()
+    await library.load(redis)
+    return Office(redis, library, STOCKED)
+
+
+async def test_what_the_rules_refuse_the_desk_refuses(shop: Office) -> None:
+    """With the sentence of the rule; nothing is posted."""
+    desk = shop.desk
+    await desk.add(MSISDN, balance=Micros(tenge("100")))
+    before = await desk.statement(MSISDN)
+    for work, sentence in (
+        (desk.buy(MSISDN, "pack"), "costs more"),
+        (desk.buy(MSISDN, "gift"), "not bought"),
+        (desk.buy(MSISDN, "nothing"), "no product"),
+        (desk.drop(MSISDN, "pack"), "does not have"),
+        (desk.renew(MSISDN, "pack"), "does not have"),
+        (desk.advance(MSISDN, "okoa"), "balance is low"),
+        (desk.late_usage(MSISDN, "r", Micros(0)), "more than 0"),
+        (desk.change(MSISDN, tariff="flat"), "costs more"),
+        (desk.make_vouchers(1, THIRTY, "b", bonus="nothing"), "no product"),
+        (desk.make_vouchers(0, THIRTY, "b"), "batch has"),
+        (desk.redeem(MSISDN, "0" * 16), "no voucher"),
+    ):
+        with pytest.raises(DeskError, match=sentence):
+            await work
+    assert await desk.statement(MSISDN) == before
+
+
+async def test_a_new_subscriber_pays_the_first_fee_of_the_tariff(shop: Office) -> None:
+    """100.00 less 40.00; one who is not used yet pays nothing."""
+    made = await shop.desk.add(MSISDN, balance=Micros(tenge("100")))
+    assert [each.product for each in made.products] == ["conversations"]
+    assert (await shop.desk.balance(MSISDN)).available == tenge("60")
+    quiet = await shop.desk.add("77010000002", state=SubscriberState.PREACTIVE)
+    assert quiet.products == ()
+
+
+async def test_activating_by_hand_begins_the_tariff_as_the_first_use_does(shop: Office) -> None:
+    """Its fee is taken."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("100")), state=SubscriberState.PREACTIVE)
+    made = await shop.desk.change(MSISDN, state=SubscriberState.ACTIVE)
+    assert made.state is SubscriberState.ACTIVE
+    assert [each.product for each in made.products] == ["conversations"]
+    assert (await shop.desk.balance(MSISDN)).available == tenge("60")
+
+
+async def test_a_topup_pays_what_waited(shop: Office) -> None:
+    """Without money the fee waits; 100.00 come: 60.00 are left, and the entries say why."""
+    await shop.desk.add(MSISDN)
+    outcome = await shop.desk.topup(MSISDN, Micros(tenge("100")), "tx", "card")
+    assert outcome.balance.available == tenge("60")
+    kinds = [(each.kind, each.reason) for each in await shop.desk.statement(MSISDN)]
+    assert kinds[:2] == [("fee", "conversations"), ("topup", "top-up by card")]
+
+
+async def test_a_fee_that_an_interrupted_topup_left_is_paid_by_its_repeat(
+    shop: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was cut off after the money had come sends the same key again."""
+    await shop.desk.add(MSISDN)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "after_topup", lambda _: None)
+        await shop.desk.topup(MSISDN, Micros(tenge("100")), "tx")
+    assert (await shop.desk.balance(MSISDN)).available == tenge("100")
+    again = await shop.desk.topup(MSISDN, Micros(tenge("100")), "tx")
+    assert again.status is PostStatus.REPLAYED
+    assert (await shop.desk.balance(MSISDN)).available == tenge("60")
+
+
+async def test_buying_shows_in_products_and_dropping_takes_away(shop: Office) -> None:
+    """The pack's bucket is there, and lapses with it."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("1000")))
+    await shop.desk.buy(MSISDN, "pack", "k")
+    owner, amounts = await shop.another().products(MSISDN)
+    assert [each.product for each in owner.products] == ["conversations", "pack"]
+    assert amounts.available == tenge("710") and amounts.others["2.sms"].amount == 25
+    await shop.desk.drop(MSISDN, "pack")
+    owner, amounts = await shop.desk.products(MSISDN)
+    assert [each.product for each in owner.products] == ["conversations"]
+    assert "2.sms" not in amounts.others
+
+
+async def test_a_pack_that_is_bought_twice_at_once_is_had_once(shop: Office) -> None:
+    """At most one: of four desks one sells it, the others see that it is there."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("1040")))
+    desks = [shop.another() for _ in range(4)]
+    sold = await asyncio.gather(
+        *(each.buy(MSISDN, "pack") for each in desks), return_exceptions=True
+    )
+    assert sum(isinstance(each, DeskError) for each in sold) == 3
+    assert (await shop.desk.balance(MSISDN)).available == tenge("750")
+
+
+async def test_a_change_of_tariff_takes_its_fee(shop: Office) -> None:
+    """The old tariff's product is gone, the new one is paid."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("1000")))
+    changed = await shop.desk.change(MSISDN, tariff="flat")
+    assert changed.tariff == "flat" and [e.product for e in changed.products] == ["flat"]
+    assert (await shop.desk.balance(MSISDN)).available == tenge("60")
+    assert await shop.another().find(MSISDN) == changed
+
+
+async def test_a_period_is_renewed_on_request(shop: Office) -> None:
+    """The fee is taken again."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("300")))
+    await shop.desk.buy(MSISDN, "live")
+    await shop.desk.renew(MSISDN, "live")
+    assert (await shop.desk.balance(MSISDN)).available == tenge("62")
+
+
+async def test_money_lent_is_paid_back_by_the_next_topup(shop: Office) -> None:
+    """45.00 are given, 50.00 are owed; 100.00 come: 50.00 of them are the subscriber's, 40.00 the fee's."""
+    await shop.desk.add(MSISDN)
+    await shop.desk.advance(MSISDN, "okoa")
+    assert (await shop.desk.balance(MSISDN)).available == tenge("45")
+    await shop.desk.topup(MSISDN, Micros(tenge("100")))
+    balance = await shop.desk.balance(MSISDN)
+    assert balance.available == tenge("55")
+    assert balance.others["owed.advance"].amount == 0
+
+
+async def test_late_usage_is_a_debt_and_charged_once_for_its_record(shop: Office) -> None:
+    """60.00 of 295.00 are there; the same record again, with money there by then, takes nothing."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("100")))
+    await shop.desk.late_usage(MSISDN, "file 7/3", Micros(tenge("295")))
+    balance = await shop.desk.balance(MSISDN)
+    assert balance.available == 0 and balance.others["debt"].amount == -tenge("235")
+    assert ("debt", 0) in (await shop.desk.find(MSISDN)).marks
+    await shop.desk.topup(MSISDN, Micros(tenge("500")))
+    assert ("debt", 0) not in (await shop.desk.find(MSISDN)).marks
+    await shop.desk.late_usage(MSISDN, "file 7/3", Micros(tenge("295")))
+    with pytest.raises(DeskError, match="this key was used before for another movement"):
+        await shop.desk.late_usage(MSISDN, "file 7/3", Micros(tenge("296")))
+    assert (await shop.desk.balance(MSISDN)).available == tenge("265")
+
+
+async def test_a_topup_earns_its_bonus_once(shop: Office) -> None:
+    """By card from 500.00 on; the same payment again earns nothing more, another one does."""
+    await shop.desk.add(MSISDN)
+    for _ in range(2):
+        await shop.desk.topup(MSISDN, Micros(tenge("500")), "tx", "card")
+    owner, amounts = await shop.desk.products(MSISDN)
+    assert [each.product for each in owner.products].count("recharge") == 1
+    assert amounts.others["2.bonus"].amount == tenge("10")
+    assert amounts.available == tenge("460")
+    await shop.desk.topup(MSISDN, Micros(tenge("500")), "tx-2", "card")
+    owner, _ = await shop.desk.products(MSISDN)
+    assert [each.product for each in owner.products].count("recharge") == 2
+
+
+async def test_a_voucher_is_money_once_whatever_the_race(shop: Office) -> None:
+    """Five subscribers at once with one code: one has its value; that one is refused a second time."""
+    numbers = [f"7701000000{n}" for n in range(5)]
+    for each in numbers:
+        await shop.desk.add(each, state=SubscriberState.PREACTIVE)
+    (code,) = await shop.desk.make_vouchers(1, THIRTY, "b")
+    tried = await asyncio.gather(
+        *(shop.another().redeem(each, code) for each in numbers), return_exceptions=True
+    )
+    assert sum(isinstance(each, DeskError) for each in tried) == 4
+    had = [(await shop.desk.balance(each)).available for each in numbers]
+    assert sorted(had) == [0, 0, 0, 0, THIRTY]
+    with pytest.raises(DeskError, match="redeemed before"):
+        await shop.desk.redeem(numbers[had.index(THIRTY)], code)
+
+
+async def test_a_voucher_brings_days_and_a_gift(shop: Office) -> None:
+    """The number's validity and a product of the catalogue."""
+    await shop.desk.add(MSISDN, state=SubscriberState.PREACTIVE)
+    (code,) = await shop.desk.make_vouchers(1, THIRTY, "b", valid_days=30, bonus="gift")
+    await shop.desk.redeem(MSISDN, code)
+    owner, amounts = await shop.desk.products(MSISDN)
+    assert owner.valid_until == at("2019-04-03 00:00")
+    assert amounts.others["1.data"].amount == 7 and amounts.available == THIRTY
+    with pytest.raises(DeskError):
+        await shop.desk.redeem(MSISDN, code)
+    assert (await shop.desk.balance(MSISDN)).available == THIRTY

@@ -4,18 +4,20 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ocs import present
-from ocs.books import Balance, LedgerEntry, OpenSession, PostOutcome, PostStatus
+from ocs.books import Balance, Held, LedgerEntry, Move, OpenSession, PostOutcome, PostStatus
 from ocs.config import ConfigError, ConfigErrors
 from ocs.diameter.decode import Node
 from ocs.model import (
     AccountId,
+    Bucket,
     Identity,
     IdentityKind,
     Partition,
+    Product,
+    ProductState,
     Subscriber,
     SubscriberState,
     UtcMillis,
@@ -237,3 +239,69 @@ def test_check(capsys: Capture) -> None:
     ]
     present.check([], [], False)
     assert capsys.readouterr() == ("configuration and catalogue are in order\n", "")
+
+
+# --- products --------------------------------------------------------------------------------------
+
+PRODUCT = Product(
+    number=2,
+    product="pack[a]",
+    state=ProductState.UNPAID,
+    since=MOMENT,
+    due=UtcMillis(MOMENT + 86_400_000),
+    buckets=(Bucket("2.sms", "sms", MOMENT, UtcMillis(MOMENT + 1000)), Bucket("2.data", "data")),
+)
+BARE = Product(3, "live", ProductState.ACTIVE, MOMENT)
+OWNER = replace(SUBSCRIBER, products=(PRODUCT, BARE))
+STOCK = replace(BALANCE, others={"2.sms": Held(25, 5), "debt": Held(-7), "empty": Held()})
+
+
+def test_products_as_json(capsys: Capture) -> None:
+    """What is left is what may be spent; a bucket nothing was put in has 0, no end is null."""
+    present.products(OWNER, STOCK, True)
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["buckets"] == [
+        {"name": "sms", "left": 20, "until": "2026-01-01T00:00:01.007Z"},
+        {"name": "data", "left": 0, "until": None},
+    ]
+    assert (first["number"], first["product"], first["state"]) == (2, "pack[a]", "unpaid")
+    assert first["due"] == "2026-01-02T00:00:00.007Z"
+    assert (second["product"], second["due"], second["buckets"]) == ("live", None, [])
+
+
+def test_products_as_a_table(capsys: Capture) -> None:
+    """One line for each bucket, names as they are, a dash where there is none."""
+    present.products(OWNER, STOCK, False)
+    lines = [each for each in capsys.readouterr().out.splitlines() if "│" in each]
+    assert len(lines) == 3
+    assert "pack[a]" in lines[0] and " 20 " in lines[0] and "data" in lines[1]
+    assert lines[2].split("│")[-4:-1] == [" -      ", " -    ", " -                        "]
+
+
+def test_other_balances_stand_with_the_balance(capsys: Capture) -> None:
+    """What is empty is not shown; what is owed is below zero."""
+    present.balance("77010000001", STOCK, True)
+    shown_others = json.loads(capsys.readouterr().out)["others"]
+    assert shown_others == {
+        "2.sms": {"left": 20, "reserved": 5},
+        "debt": {"left": -7, "reserved": 0},
+    }
+    present.balance("77010000001", STOCK, False)
+    assert "debt" in capsys.readouterr().out
+
+
+def test_an_entry_says_what_moved_besides_main_money(capsys: Capture) -> None:
+    """Each balance with its change and what it was afterwards."""
+    present.statement([replace(ENTRY, moves=(Move("2.sms", -1, 5, 24, 5),))], True)
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["moves"] == [
+        {"balance": "2.sms", "amount": -1, "reserved": 5, "after": 24, "after_reserved": 5}
+    ]
+
+
+def test_codes_of_vouchers(capsys: Capture) -> None:
+    """One a line, or a list."""
+    present.vouchers(["0000000000000001", "2"], False)
+    assert capsys.readouterr().out == "0000000000000001\n2\n"
+    present.vouchers(["0000000000000001"], True)
+    assert json.loads(capsys.readouterr().out) == ["0000000000000001"]

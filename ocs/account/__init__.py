@@ -1,0 +1,1 @@
+"""Accounts over time: fees, products, top-ups, advances, life. Pure: what is there in, a Posting out."""
