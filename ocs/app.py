@@ -16,17 +16,22 @@ from pathlib import Path
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from ocs.abmf.ledger import LedgerError
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
+from ocs.account.standing import Refused
+from ocs.books import OpenSession
+from ocs.catalogue_store import open_catalogues
 from ocs.config import Config, ConfigError, ConfigErrors
 from ocs.desk import Desk
 from ocs.expiry import Sweeper
 from ocs.inbox import ASR, Inbox, LocalIdentity, tell
 from ocs.metrics import Metrics
-from ocs.model import UtcMillis
+from ocs.model import Partition, Subscriber, UtcMillis
 from ocs.node.connection import Connection
 from ocs.node.peers import PeerConfig, Peers
 from ocs.node.restarts import Restarts
@@ -37,12 +42,15 @@ from ocs.ops import OpsServer
 from ocs.policies import policy_of
 from ocs.rating.catalogue import load as load_catalogue
 from ocs.reauth import Reauthoriser
+from ocs.scheduler import Scheduler
 from ocs.store.check import Epoch, verify
 from ocs.store.connect import connect
 from ocs.store.embedded import EmbeddedStore
 
 DEFAULT_TARIFF = "conversations"
 CANCEL_SECONDS = 0.5
+#: First uses that wait to be written down. One that is lost comes again with the next use.
+FIRST_USES_AT_MOST = 10_000
 
 log = structlog.get_logger()
 
@@ -68,20 +76,32 @@ async def open_store(config: Config, initialise: bool = False) -> tuple[Redis, E
         raise
 
 
+async def open_ledger(
+    client: Redis, epoch: Epoch, deadline_seconds: float = 3.0, metrics: Metrics | None = None
+) -> RedisLedger:
+    """The ledger, its functions loaded."""
+    library = Library.from_package()
+    await library.load(client)
+    return RedisLedger(
+        client, library, epoch.partitions, deadline_seconds=deadline_seconds, metrics=metrics
+    )
+
+
 @asynccontextmanager
 async def open_desk(config: Config, actor: str) -> AsyncIterator[Desk]:
     """A desk on the configured store."""
     client, epoch = await open_store(config)
     try:
-        library = Library.from_package()
-        await library.load(client)
-        ledger = RedisLedger(client, library, epoch.partitions)
+        ledger = await open_ledger(client, epoch)
+        catalogues, _ = await open_catalogues(
+            client, load_catalogue(Path(config.catalogue.folder)), utc_millis
+        )
         yield Desk(
             client=client,
             ledger=ledger,
             subscribers=Subscribers(client, ledger, epoch.partitions),
             records=Records(client, epoch.partitions),
-            catalogue=load_catalogue(Path(config.catalogue.folder)),
+            catalogue=catalogues.at(utc_millis()),
             default_tariff=DEFAULT_TARIFF,
             actor=actor,
         )
@@ -102,27 +122,25 @@ async def run_worker(config: Config, index: int) -> int:
     client, epoch = await open_store(config)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.aclose)
-        library = Library.from_package()
-        await library.load(client)
-        ledger = RedisLedger(
-            client,
-            library,
-            epoch.partitions,
-            deadline_seconds=config.store.timeout_seconds,
-            metrics=metrics,
-        )
+        catalogues, versions = await open_catalogues(client, catalogue, utc_millis)
+        ledger = await open_ledger(client, epoch, config.store.timeout_seconds, metrics)
         stack.push_async_callback(ledger.drain)
         records = Records(client, epoch.partitions)
         reauthorise = Reauthoriser(client, records)
+        subscribers = Subscribers(client, ledger, epoch.partitions)
+        walked, told = partitions_of(config, index, epoch), partial(tell_waiting, reauthorise)
+        scheduler = Scheduler(ledger, subscribers, catalogues, walked, utc_millis, metrics, told)
+        first_uses = asyncio.Queue[Subscriber](FIRST_USES_AT_MOST)
         ocf = OCF(
             ledger=ledger,
-            subscribers=Subscribers(client, ledger, epoch.partitions),
-            catalogue=catalogue,
+            subscribers=subscribers,
+            catalogues=catalogues,
             policy=policy_of(config.services),
             metrics=metrics,
             owner=inbox_name(index),
             clock=utc_millis,
             reauthorise=reauthorise,
+            activate=partial(used_first, first_uses),
         )
         settings = node_settings(config, index, epoch)
         restarts = Restarts(
@@ -143,9 +161,12 @@ async def run_worker(config: Config, index: int) -> int:
             "inbox": inbox.run(),
             "sweeper": sweeper(client, records, ledger, metrics, reauthorise).run(),
             "reauthoriser": reauthorise.run(),
+            "scheduler": scheduler.run(),
+            "first uses": activate_used(first_uses, scheduler),
             "restarts": restarts.run(),
             "heart": heart.beat(),
             "store": watch_store(client, metrics),
+            "catalogue": versions.watch(),
             "supervisor": watch_supervisor(stop),
         }
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
@@ -160,6 +181,35 @@ async def run_worker(config: Config, index: int) -> int:
         ended = await wait_for_end(stop, tasks)
         await end(tasks)
         return ended
+
+
+def partitions_of(config: Config, index: int, epoch: Epoch) -> list[Partition]:
+    """Whose agenda worker `index` walks: the workers share the partitions among them."""
+    workers = config.workers.count
+    return [Partition(each) for each in range(index % workers, epoch.partitions, workers)]
+
+
+async def tell_waiting(
+    reauthorise: Callable[[Sequence[bytes]], None], sessions: Sequence[OpenSession]
+) -> None:
+    """Sessions that a step concerns ask again."""
+    reauthorise([each.session_id for each in sessions])
+
+
+def used_first(first_uses: asyncio.Queue[Subscriber], subscriber: Subscriber) -> None:
+    """Keep whose number was used for the first time; returns at once."""
+    if not first_uses.full():
+        first_uses.put_nowait(subscriber)
+
+
+async def activate_used(first_uses: asyncio.Queue[Subscriber], scheduler: Scheduler) -> None:
+    """Activate them beside the path of the CCRs, for ever; ends by cancellation."""
+    while True:
+        subscriber = await first_uses.get()
+        try:
+            await scheduler.activate(subscriber)
+        except (LedgerError, Refused, RedisError, OSError) as error:
+            log.warning("first use not written down", error=repr(error))
 
 
 def sweeper(

@@ -9,83 +9,63 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import structlog
 import typer
-import uvloop
 from redis.exceptions import RedisError
 
 from ocs import present
 from ocs.abmf.ledger import LedgerError
-from ocs.amounts import parse_amount
-from ocs.app import open_desk, run_worker, tls_of
-from ocs.config import Config, ConfigErrors, catalogue_folder, load
+from ocs.app import run_worker, tls_of
+from ocs.catalogue_store import VersionRefused
+from ocs.cli_account import register
+from ocs.cli_catalogue import catalogue
+from ocs.cli_common import (
+    UNREACHABLE,
+    ConfigOption,
+    JsonOption,
+    Msisdn,
+    amount_of,
+    at_desk,
+    config_of,
+    config_path,
+    run,
+)
+from ocs.cli_rating import explain_command, price_command, simulate_command
+from ocs.config import ConfigError, ConfigErrors, catalogue_folder
 from ocs.demo.scenes import SCENES
 from ocs.desk import Desk, DeskError
 from ocs.diameter.decode import extract, render, tree
 from ocs.diameter.framing import ProtocolError
-from ocs.log import configure
-from ocs.model import Micros, SubscriberState
+from ocs.model import SubscriberState
+from ocs.notices import NoticeErrors, load as load_notices
 from ocs.ops import healthcheck
-from ocs.rating.catalogue import CatalogueErrors
-from ocs.rating.catalogue import load as load_catalogue
+from ocs.rating.catalogue import CatalogueErrors, load as load_catalogue
 from ocs.serve import demonstrate, serve
 from ocs.store.check import StoreRefused
 from ocs.store.embedded import StoreFailed, StoreNotRunning
 
-REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+REFUSED = 1
 
 log = structlog.get_logger()
 
+#: The folder of the texts of notices, beside the configuration, and the language that must be there.
+NOTICES, LANGUAGE = "notices", "en"
 #: Octets of one component of a path.
 FILE_NAME_MAX = 256
-
-T = TypeVar("T")
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help="An online charging server.")
 subscriber = typer.Typer(no_args_is_help=True, help="Add, show, change, list, remove subscribers.")
 cli.add_typer(subscriber, name="subscriber")
+cli.add_typer(catalogue, name="catalogue")
+register(cli)
+cli.command("price")(price_command)
+cli.command("explain")(explain_command)
+catalogue.command("simulate")(simulate_command)
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Configuration file [config/ocs.toml]")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output")]
-Msisdn = Annotated[str, typer.Argument(help="Number in international form: 77010000001")]
 State = Annotated[SubscriberState | None, typer.Option("--state", help="active, barred")]
-
-
-def _amount(text: str) -> Micros:
-    try:
-        return parse_amount(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _path(path: Path | None) -> Path:
-    return path or Path(os.environ.get("OCS_CONFIG", "config/ocs.toml"))
-
-
-def _config(path: Path | None) -> Config:
-    loaded = load(_path(path), os.environ)
-    configure(loaded.log.level)
-    return loaded
-
-
-def _run(work: Coroutine[object, object, T]) -> T:
-    return uvloop.run(work)
-
-
-def _at_desk(path: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
-    """Run `work` with a desk on the configured store."""
-
-    async def opened() -> T:
-        async with open_desk(_config(path), actor="cli") as desk:
-            return await work(desk)
-
-    return _run(opened())
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -102,19 +82,19 @@ def serve_command(
     ] = False,
 ) -> None:
     """Run the store (unless another is configured) and the workers, until Ctrl-C."""
-    raise typer.Exit(_run(serve(_config(config), config, examples, initialise)))
+    raise typer.Exit(run(serve(config_of(config), config, examples, initialise)))
 
 
 @cli.command("worker", hidden=True)
 def worker_command(index: int, config: ConfigOption = None) -> None:
     """One worker process: started by `ocs serve`."""
-    raise typer.Exit(_run(run_worker(_config(config), index)))
+    raise typer.Exit(run(run_worker(config_of(config), index)))
 
 
 @cli.command("healthcheck")
 def healthcheck_command(config: ConfigOption = None) -> None:
     """Exit 0 when the server's first worker is ready, else 1."""
-    ops = _config(config).ops
+    ops = config_of(config).ops
     raise typer.Exit(healthcheck(str(ops.listen), ops.port))
 
 
@@ -139,8 +119,8 @@ def demo_command(
     if unknown:
         raise typer.BadParameter(f"no scene {unknown[0]!r}; there are {', '.join(SCENES)}")
     chosen = seed or secrets.randbelow(9000) + 1000
-    work = demonstrate(_config(config), config, names or (), fast, svg, chosen, as_json)
-    raise typer.Exit(_run(work))
+    work = demonstrate(config_of(config), config, names or (), fast, svg, chosen, as_json)
+    raise typer.Exit(run(work))
 
 
 # --- subscribers and money ------------------------------------------------------------------------
@@ -157,7 +137,7 @@ def subscriber_add(
     as_json: JsonOption = False,
 ) -> None:
     """Create a subscriber with an account."""
-    opening = _amount(balance)
+    opening = amount_of(balance)
 
     async def work(desk: Desk) -> None:
         made = await desk.add(
@@ -169,7 +149,7 @@ def subscriber_add(
         )
         present.subscriber(made, await desk.balance(msisdn), as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @subscriber.command("show")
@@ -181,7 +161,7 @@ def subscriber_show(
     async def work(desk: Desk) -> None:
         present.subscriber(await desk.find(msisdn), await desk.balance(msisdn), as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @subscriber.command("set")
@@ -200,7 +180,7 @@ def subscriber_set(
         changed = await desk.change(msisdn, tariff=tariff, state=state)
         present.subscriber(changed, await desk.balance(msisdn), as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @subscriber.command("list")
@@ -210,7 +190,7 @@ def subscriber_list(config: ConfigOption = None, as_json: JsonOption = False) ->
     async def work(desk: Desk) -> None:
         present.subscribers(await desk.everybody(), as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @subscriber.command("remove")
@@ -223,7 +203,7 @@ def subscriber_remove(
         await desk.remove(msisdn)
         present.done(f"{msisdn} removed", as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @cli.command("balance")
@@ -235,35 +215,7 @@ def balance_command(
     async def work(desk: Desk) -> None:
         present.balance(msisdn, await desk.balance(msisdn), as_json)
 
-    _at_desk(config, work)
-
-
-@cli.command("topup", context_settings={"ignore_unknown_options": True})
-def topup_command(
-    msisdn: Msisdn,
-    amount: Annotated[str, typer.Argument(help="30 or 12.50; negative to pay out")],
-    key: Annotated[
-        str | None, typer.Option("--key", help="The payer's transaction id: applied once")
-    ] = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Credit an account; sessions that wait for money ask again."""
-    micros = _amount(amount)
-    applied_once = secrets.token_hex(16) if key is None else key
-
-    async def work(desk: Desk) -> None:
-        try:
-            outcome = await desk.topup(msisdn, micros, applied_once)
-        except LedgerError:
-            present.refusal(
-                "the store did not answer, so this may have been applied or not: repeat it "
-                f"with --key {applied_once}, which applies it once"
-            )
-            raise typer.Exit(UNREACHABLE) from None
-        present.topup(msisdn, outcome, as_json)
-
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @cli.command("statement")
@@ -278,7 +230,7 @@ def statement_command(
     async def work(desk: Desk) -> None:
         present.statement(await desk.statement(msisdn, limit), as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @cli.command("sessions")
@@ -288,7 +240,7 @@ def sessions_command(config: ConfigOption = None, as_json: JsonOption = False) -
     async def work(desk: Desk) -> None:
         present.sessions(await desk.sessions(), as_json)
 
-    _at_desk(config, work)
+    at_desk(config, work)
 
 
 @cli.command("cut")
@@ -307,7 +259,7 @@ def cut_command(
     async def work(desk: Desk) -> str:
         return await desk.cut(session_id)
 
-    said = _at_desk(config, work)
+    said = at_desk(config, work)
     present.done(f"client: {said}", as_json)
     if said not in ("ended", "unknown"):
         raise typer.Exit(REFUSED)
@@ -343,21 +295,38 @@ def decode_command(
             typer.echo(render(message))
 
 
+def _notice_errors(folder: Path) -> list[ConfigErrors]:
+    """What is wrong with the texts beside the configuration, where there are any."""
+    if not folder.is_dir():
+        return []
+    try:
+        load_notices(folder, LANGUAGE)
+    except NoticeErrors as found:
+        parts = [each.split(": ", 2) for each in found.problems]
+        rows = [
+            (str(folder / file), *(["-", *rest] if len(rest) == 1 else rest))
+            for file, *rest in parts
+        ]
+        return [ConfigErrors([ConfigError(file, key, expected) for file, key, expected in rows])]
+    return []
+
+
 @cli.command("check")
 def check_command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Check configuration and catalogue: every error of both, with file, key and what was expected."""
+    """Check configuration, catalogue and notices: every error, with file, key and what was expected."""
     errors: list[ConfigErrors | CatalogueErrors] = []
     warnings: list[str] = []
     try:
-        loaded = _config(config)
+        loaded = config_of(config)
         warnings = loaded.warnings()
         tls_of(loaded, 0)
     except ConfigErrors as found:
         errors.append(found)
     try:
-        load_catalogue(catalogue_folder(_path(config), os.environ))
+        load_catalogue(catalogue_folder(config_path(config), os.environ))
     except CatalogueErrors as found:
         errors.append(found)
+    errors += _notice_errors(config_path(config).parent / NOTICES)
     present.check(errors, warnings, as_json)
     if errors:
         raise typer.Exit(REFUSED)
@@ -367,7 +336,7 @@ def main() -> None:
     """Entry point: failures become one sentence and an exit code, never a traceback."""
     try:
         cli(standalone_mode=True)
-    except (DeskError, StoreRefused, StoreFailed, ProtocolError) as refusal:
+    except (DeskError, StoreRefused, StoreFailed, ProtocolError, VersionRefused) as refusal:
         present.refusal(str(refusal))
         sys.exit(REFUSED)
     except (ConfigErrors, CatalogueErrors) as found:

@@ -29,7 +29,17 @@ RESULT_CODES = frozenset(
 )  # fmt: skip
 REQUEST_TYPES = ("I", "U", "T", "E")
 APPLICATIONS = ("gy", "ro")
-STORE_OPERATIONS = ("charge", "refund", "post", "expire", "put", "balance", "restarted", "drain")
+STORE_OPERATIONS = (
+    "charge",
+    "refund",
+    "post",
+    "expire",
+    "put",
+    "balance",
+    "restarted",
+    "due",
+    "drain",
+)
 MICROS = 1_000_000
 #: Series of one family; a combination that is new beyond this counts as "other". Labels are bounded
 #: by their meaning (peers: those of the configuration), so this is the second lock.
@@ -146,6 +156,7 @@ class Metrics(Collector):
         )
         self._ended = new("ocs_sessions_terminated", "Sessions ended", "service", "reason")
         self._expired = new("ocs_sessions_expired", "Sessions closed by supervision")
+        self._agenda_steps = new("ocs_agenda_steps", "Fees, renewals, ends: steps posted", "status")
         self._reauths = new("ocs_reauth_requests", "RAR and ASR", "kind", "result")
         self._store_errors = new("ocs_store_errors", "Store calls failed", "operation", "error")
         self._unknown = new("ocs_store_unknown_outcomes", "Money calls without answer", "operation")
@@ -254,6 +265,10 @@ class Metrics(Collector):
     def expired(self, count: int) -> None:
         """Sessions were closed by supervision."""
         self._expired.add(count)
+
+    def agenda_step(self, status: str) -> None:
+        """A step that was due was posted, and became this."""
+        self._agenda_steps.add(1, status)
 
     def reauth(self, kind: str, result: str) -> None:
         """What became of an RAR or ASR."""

@@ -13,6 +13,7 @@ from rich.panel import Panel
 
 from ocs.abmf.library import Library
 from ocs.app import end, open_desk, stop_signal, tls_of
+from ocs.catalogue_store import CatalogueStore, files_of
 from ocs.config import Config
 from ocs.demo.play import play
 from ocs.desk import DeskError
@@ -59,6 +60,7 @@ async def store_of(config: Config, initialise: bool) -> AsyncIterator[bool]:
             await verify(client, config.store.partitions, initialise or embedded is not None)
             library = Library.from_package()
             await library.load(client)
+            await CatalogueStore(client).remember(files_of(Path(config.catalogue.folder)))
         finally:
             await client.aclose()
         yield is_new

@@ -7,13 +7,29 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from ocs.abmf.ledger import LedgerError
 from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.app import close_lost, node_settings, peers_of, tls_of
-from ocs.config import Config, ConfigErrors, Diameter, Peer, Tls
+from ocs.abmf.subscribers import Subscribers
+from ocs.app import (
+    activate_used,
+    close_lost,
+    node_settings,
+    open_ledger,
+    partitions_of,
+    peers_of,
+    tell_waiting,
+    tls_of,
+    used_first,
+    utc_millis,
+)
+from ocs.catalogue_store import CatalogueStore, catalogue_of, files_of, open_catalogues
+from ocs.config import Config, ConfigErrors, Diameter, Peer, Tls, Workers
 from ocs.metrics import Metrics
+from ocs.model import Identity, IdentityKind, Subscriber, SubscriberState, UtcMillis
 from ocs.node.restarts import Restarts
+from ocs.scheduler import Scheduler
 from ocs.store.check import Epoch
 from tests.node import certificates
 from tests.node.harness import PATIENCE_SECONDS
@@ -67,6 +83,71 @@ def test_realms_of_a_relay_are_its_mandate() -> None:
     assert not mandate.covers("smf.example", "example")
 
 
+# --- what is done without being asked --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [1, 3, 64])
+def test_the_workers_share_the_agenda(workers: int) -> None:
+    """Each partition is walked, by one worker."""
+    config = Config(workers=Workers(count=workers))
+    walked = [each for index in range(workers) for each in partitions_of(config, index, EPOCH)]
+    assert sorted(walked) == list(range(256))
+
+
+async def test_a_first_use_activates_beside_the_requests(redis: Redis) -> None:
+    """One that fails does not keep the next; what does not fit is dropped, and comes again."""
+    ledger = await open_ledger(redis, EPOCH)
+    subscribers = Subscribers(redis, ledger, 256)
+    folder = Path(__file__).parents[1] / "config" / "catalogue"
+    catalogues, _ = await open_catalogues(redis, catalogue_of(files_of(folder)), utc_millis)
+
+    class Failing(Scheduler):
+        async def activate(self, subscriber: Subscriber) -> Subscriber:
+            if subscriber == made[0]:
+                raise LedgerError("post")
+            return await super().activate(subscriber)
+
+    scheduler = Failing(ledger, subscribers, catalogues, (), utc_millis, Metrics())
+    made = [
+        await subscribers.create(
+            (Identity(IdentityKind.E164, f"7701000000{number}"),),
+            "social",
+            SubscriberState.PREACTIVE,
+        )
+        for number in range(3)
+    ]
+    first_uses = asyncio.Queue[Subscriber](2)
+    for each in made:
+        used_first(first_uses, each)
+    assert first_uses.qsize() == 2
+    task = asyncio.create_task(activate_used(first_uses, scheduler))
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await subscribers.refresh(made[1])).state is SubscriberState.PREACTIVE:  # noqa: ASYNC110  # the store sets no event
+                await asyncio.sleep(0)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    states = [(await subscribers.refresh(each)).state for each in made]
+    assert states == [
+        SubscriberState.PREACTIVE,
+        SubscriberState.ACTIVE,
+        SubscriberState.PREACTIVE,
+    ]
+
+
+async def test_sessions_that_a_step_concerns_ask_again(redis: Redis) -> None:
+    """By their names."""
+    ledger, records = await open_ledger(redis, EPOCH), Records(redis, 256)
+    payer = await ledger.put(subscriber())
+    assert payer is not None
+    await ledger.post(topup(payer, 100_000_000))
+    await ledger.charge(plan(payer, "I", 0, call(None, 60), session=b"1"))
+    told: list[bytes] = []
+    await tell_waiting(told.extend, await records.open_sessions())
+    assert told == [b"1"]
+
+
 # --- a client's restart -------------------------------------------------------------------------------
 
 
@@ -112,3 +193,18 @@ async def test_a_restart_gives_back_what_the_client_had_reserved(redis: Redis) -
     assert not await ledger.restarted("pgw1.example", 6)
     assert await close_lost(records, ledger, metrics, told.extend, "pgw1.example", 6) == 0
     assert told == []  # nobody waited for money
+
+
+async def test_a_version_that_is_loaded_serves_without_a_restart(redis: Redis) -> None:
+    """From its moment on; before it, and while nothing was loaded, the folder's own."""
+    folder = Path(__file__).parents[1] / "config" / "catalogue"
+    own = catalogue_of(files_of(folder))
+    catalogues, versions = await open_catalogues(redis, own, utc_millis)
+    now = utc_millis()
+    later = UtcMillis(now + 3_600_000)
+    assert catalogues.at(later).version == own.version
+    files = {**files_of(folder), "social.toml": (folder / "social.toml").read_bytes() + b"\n"}
+    made = await CatalogueStore(redis).load(files, later, now, "test")
+    assert await versions.refresh()
+    assert catalogues.at(UtcMillis(later - 1)).version == own.version
+    assert catalogues.at(later).version == made.version != own.version

@@ -16,7 +16,7 @@ import pytest
 import structlog
 from redis import Redis as SyncRedis
 
-from ocs import cli
+from ocs import cli, cli_common
 from ocs.abmf.ledger import LedgerError
 from ocs.demo.scenes import SCENES
 from ocs.desk import Desk
@@ -54,7 +54,7 @@ def ocs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         if name.startswith("OCS_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(cli, "configure", lambda level: None)
+    monkeypatch.setattr(cli_common, "configure", lambda level: None)
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["ocs", *arguments])
@@ -90,6 +90,14 @@ AT_THE_STORE = [
     ("statement", MSISDN),
     ("sessions",),
     ("cut", "a;1"),
+    ("products", MSISDN),
+    ("buy", MSISDN, "pack"),
+    ("drop", MSISDN, "pack"),
+    ("renew", MSISDN, "pack"),
+    ("advance", MSISDN, "lent"),
+    ("late-usage", MSISDN, "record", "1"),
+    ("redeem", MSISDN, "0000000000000000"),
+    ("vouchers", "make", "1", "1", "batch"),
 ]
 EVERY = [*AT_THE_STORE, ("serve",), ("demo",), ("worker", "0"), ("healthcheck",), ("check",)]
 
@@ -208,7 +216,7 @@ def test_a_defect_of_ours(ocs: Ocs, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- subscribers and money ----------------------------------------------------------------------------
 
 
-@named([each for each in AT_THE_STORE if each[:2] != ("subscriber", "add")])
+@named([each for each in AT_THE_STORE if each[1:2] not in (("add",), ("make",))])
 def test_refused_at_the_desk(ocs: Ocs, store: str, command: tuple[str, ...]) -> None:
     """A number or session that is not there: exit code 1 and one line; lists are just empty."""
     done = ocs(*command)
@@ -359,6 +367,25 @@ def test_check_without_a_catalogue(
         monkeypatch.setenv("OCS_CATALOGUE__FOLDER", str(tmp_path / name))
         done = ocs("check", "--json")
         assert done.code == 1 and done.json["errors"]
+
+
+def test_check_of_notices(ocs: Ocs, tmp_path: Path) -> None:
+    """Texts beside the configuration: each that is missing, or shows a value that it does not have."""
+    shutil.copy(ROOT / "config" / "ocs.toml", tmp_path)
+    folder = Path(shutil.copytree(ROOT / "config" / "notices", tmp_path / "notices"))
+    arguments = ("check", "--config", str(tmp_path / "ocs.toml"), "--json")
+    assert ocs(*arguments).json["errors"] == []
+    (folder / "kk.toml").write_text("=")
+    with (folder / "en.toml").open("a") as text:
+        text.write('\nfarewell = "so long"\n')
+    (folder / "ru.toml").write_text(
+        (folder / "ru.toml").read_text().replace("{product}", "{price}", 1)
+    )
+    done = ocs(*arguments)
+    found = [(Path(each["file"]).name, each["key"]) for each in done.json["errors"]]
+    assert done.code == 1
+    assert found[:2] == [("en.toml", "farewell"), ("kk.toml", "-")]
+    assert [name for name, _ in found[2:]] == ["ru.toml"]
 
 
 def test_check_warns(ocs: Ocs, monkeypatch: pytest.MonkeyPatch) -> None:

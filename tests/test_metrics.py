@@ -35,6 +35,7 @@ FAMILIES = {
     "ocs_sessions_terminated": ("counter", {"service", "reason"}),
     "ocs_sessions_expired": ("counter", set()),
     "ocs_reauth_requests": ("counter", {"kind", "result"}),
+    "ocs_agenda_steps": ("counter", {"status"}),
     "ocs_store_up": ("gauge", set()),
     "ocs_store_errors": ("counter", {"operation", "error"}),
     "ocs_store_unknown_outcomes": ("counter", {"operation"}),
@@ -91,6 +92,7 @@ def count_everything(metrics: Metrics) -> None:
     metrics.session_closed("data", "quota")
     metrics.expired(1)
     metrics.reauth("rar", "asked")
+    metrics.agenda_step("posted")
     metrics.store_call("charge", 0.001)
     metrics.store_error("charge", "TimeoutError")
     metrics.store_unknown("charge")
@@ -201,6 +203,9 @@ def test_units_sessions_and_the_rest(metrics: Metrics) -> None:
     metrics.session_closed("voice", "timeout")
     metrics.expired(7)
     metrics.reauth("asr", "no_answer")
+    metrics.agenda_step("posted")
+    metrics.agenda_step("posted")
+    metrics.agenda_step("stale")
     metrics.store_call("charge", 0.002)
     metrics.store_call("other operation", 0.002)
     metrics.store_error("post", "TimeoutError")
@@ -213,6 +218,8 @@ def test_units_sessions_and_the_rest(metrics: Metrics) -> None:
         ("ocs_sessions_terminated_total", {"service": "voice", "reason": "timeout"}, 1),
         ("ocs_sessions_expired_total", {}, 7),
         ("ocs_reauth_requests_total", {"kind": "asr", "result": "no_answer"}, 1),
+        ("ocs_agenda_steps_total", {"status": "posted"}, 2),
+        ("ocs_agenda_steps_total", {"status": "stale"}, 1),
         ("ocs_store_command_duration_seconds_count", {"operation": "charge"}, 1),
         ("ocs_store_command_duration_seconds_count", {"operation": "other operation"}, 1),
         ("ocs_store_errors_total", {"operation": "post", "error": "TimeoutError"}, 1),

@@ -1,0 +1,204 @@
+"""`ocs topup`, `ocs buy` and the like: what moves money or products of one subscriber, and vouchers."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ocs import present
+from ocs.abmf.ledger import LedgerError
+from ocs.books import PostOutcome
+from ocs.cli_common import (
+    UNREACHABLE,
+    ConfigOption,
+    JsonOption,
+    Msisdn,
+    amount_of,
+    at_desk,
+)
+from ocs.desk import Desk, DeskError
+
+vouchers = typer.Typer(no_args_is_help=True, help="Make vouchers.")
+
+KeyOption = Annotated[
+    str | None, typer.Option("--key", help="The payer's transaction id: applied once")
+]
+Addon = Annotated[str, typer.Argument(help="The id of a product of the catalogue")]
+Held = Annotated[str, typer.Argument(help="Its number as `ocs products` shows it, or its id")]
+
+
+def _apply(
+    msisdn: str,
+    work: Callable[[Desk], Awaitable[PostOutcome]],
+    repeat: str,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Do it once; without an answer say how it is repeated so that it is still done once."""
+
+    async def applied(desk: Desk) -> None:
+        try:
+            outcome = await work(desk)
+        except LedgerError:
+            present.refusal(
+                "the store did not answer, so this may have been applied or not: repeat it "
+                f"with {repeat}, which applies it once"
+            )
+            raise typer.Exit(UNREACHABLE) from None
+        present.topup(msisdn, outcome, as_json)
+
+    at_desk(config, applied)
+
+
+def _once(key: str | None) -> str:
+    """The key that was given, or one that nobody used."""
+    if key == "":
+        raise DeskError("an empty key would not stop a second time: leave it out, or fill it")
+    return secrets.token_hex(16) if key is None else key
+
+
+def topup_command(
+    msisdn: Msisdn,
+    amount: Annotated[str, typer.Argument(help="30 or 12.50; negative to pay out")],
+    key: KeyOption = None,
+    channel: Annotated[
+        str, typer.Option("--channel", help="Where it was paid: bonuses may ask for it")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Credit an account; what is owed is paid first, sessions that wait for money ask again."""
+    micros, once = amount_of(amount), _once(key)
+    _apply(
+        msisdn,
+        lambda desk: desk.topup(msisdn, micros, once, channel),
+        f"--key {once}",
+        config,
+        as_json,
+    )
+
+
+def products_command(
+    msisdn: Msisdn, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """The products of a subscriber, what is left of them, and when something is due."""
+
+    async def work(desk: Desk) -> None:
+        present.products(*await desk.products(msisdn), as_json)
+
+    at_desk(config, work)
+
+
+def buy_command(
+    msisdn: Msisdn,
+    product: Addon,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Buy an add-on: its fee is paid now."""
+    once = _once(key)
+    _apply(msisdn, lambda desk: desk.buy(msisdn, product, once), f"--key {once}", config, as_json)
+
+
+def drop_command(
+    msisdn: Msisdn,
+    product: Held,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a product; what is left of it lapses."""
+    once = _once(key)
+    _apply(msisdn, lambda desk: desk.drop(msisdn, product, once), f"--key {once}", config, as_json)
+
+
+def renew_command(
+    msisdn: Msisdn,
+    product: Held,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a product's next period now, for its fee."""
+    once = _once(key)
+    _apply(msisdn, lambda desk: desk.renew(msisdn, product, once), f"--key {once}", config, as_json)
+
+
+def advance_command(
+    msisdn: Msisdn,
+    product: Addon,
+    key: KeyOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lend money, which the next top-ups pay back."""
+    once = _once(key)
+    _apply(
+        msisdn, lambda desk: desk.advance(msisdn, product, once), f"--key {once}", config, as_json
+    )
+
+
+def late_usage_command(
+    msisdn: Msisdn,
+    record: Annotated[str, typer.Argument(help="The partner's record: charged once")],
+    amount: Annotated[str, typer.Argument(help="30 or 12.50")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Charge usage that a partner reported afterwards; what is not covered is owed."""
+    micros = amount_of(amount)
+    _apply(
+        msisdn,
+        lambda desk: desk.late_usage(msisdn, record, micros),
+        "the same record",
+        config,
+        as_json,
+    )
+
+
+def redeem_command(
+    msisdn: Msisdn,
+    code: Annotated[str, typer.Argument(help="The digits of the voucher")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Credit a voucher's value, once."""
+    _apply(msisdn, lambda desk: desk.redeem(msisdn, code), "the same code", config, as_json)
+
+
+@vouchers.command("make")
+def make_command(
+    count: Annotated[int, typer.Argument(min=1, help="How many")],
+    value: Annotated[str, typer.Argument(help="What each is worth: 500.00")],
+    batch: Annotated[str, typer.Argument(help="A name that no other batch has")],
+    days: Annotated[
+        int, typer.Option("--days", min=0, help="Days that a number lasts from the redeeming on")
+    ] = 0,
+    bonus: Annotated[str, typer.Option("--bonus", help="A product that is given with it")] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a batch; the codes are kept hashed, and shown this once."""
+    micros = amount_of(value)
+
+    async def work(desk: Desk) -> None:
+        made = await desk.make_vouchers(count, micros, batch, valid_days=days, bonus=bonus)
+        present.vouchers(made, as_json)
+
+    at_desk(config, work)
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands."""
+    cli.command("topup", context_settings={"ignore_unknown_options": True})(topup_command)
+    cli.command("products")(products_command)
+    cli.command("buy")(buy_command)
+    cli.command("drop")(drop_command)
+    cli.command("renew")(renew_command)
+    cli.command("advance")(advance_command)
+    cli.command("late-usage")(late_usage_command)
+    cli.command("redeem")(redeem_command)
+    cli.add_typer(vouchers, name="vouchers")
