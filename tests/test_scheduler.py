@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ocs.rating.versions import Catalogues
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
@@ -28,6 +27,7 @@ from ocs.model import (
 )
 from ocs.rating.catalogue import load
 from ocs.rating.product import Advance, BucketRule, Every, Fee, ProductRule, Span
+from ocs.rating.versions import Catalogues
 from ocs.scheduler import TICK_SECONDS, Scheduler
 from tests.account.book import at, tenge
 

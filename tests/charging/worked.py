@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from ocs.rating.versions import Catalogues
-
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.diameter.credit_control import CCR, MSCC, USU, FinalUnit, Units
 from ocs.model import (
@@ -20,6 +18,7 @@ from ocs.model import (
     UnitKind,
 )
 from ocs.rating.catalogue import Catalogue, Currency, load
+from ocs.rating.versions import Catalogues
 
 DATA_FOLDER = Path(__file__).parent / "data"
 CONFIGURED = Path(__file__).parents[2] / "config" / "catalogue"

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ocs.rating.versions import Catalogues
-
 from ocs.model import (
     AccountId,
     Bucket,
@@ -23,6 +21,7 @@ from ocs.model import (
 )
 from ocs.rating.catalogue import Catalogue, load
 from ocs.rating.offer import Offer
+from ocs.rating.versions import Catalogues
 from ocs.rating.ways import offers
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

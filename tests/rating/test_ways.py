@@ -1,9 +1,9 @@
 """Moments joined to the windows of a call, and ways of different prices to one denominator."""
 
 from hypothesis import given, strategies as st
-from ocs.rating.versions import Catalogues
 
 from ocs.model import Bucket, UtcMillis
+from ocs.rating.versions import Catalogues
 from tests.rating.offering import (
     BASE,
     GENERAL,

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
-from ocs.rating.versions import Catalogues
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
@@ -43,6 +42,7 @@ from ocs.node.restarts import Restarts
 from ocs.node.server import Node, NodeSettings
 from ocs.ocf import OCF
 from ocs.rating.catalogue import Catalogue, load
+from ocs.rating.versions import Catalogues
 from ocs.reauth import Reauthoriser
 from tests.charging import worked
 from tests.charging.worked import IMSI, MSISDN, POLICY
