@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 FOLDER = Path(__file__).parent / "lua"
 #: In this order: each uses only what stands before it.
 SHARED = (
-    "common", "balances", "money", "lay", "take", "parse", "session", "clamp", "plan", "overdue",
+    "common", "balances", "money", "lay", "reach", "take", "parse", "session", "clamp", "plan", "overdue",
     "answer", "write", "acts",
 )  # fmt: skip
 FUNCTIONS = ("charge", "event", "refund", "post", "expire", "put", "origin")

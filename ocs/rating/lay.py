@@ -31,7 +31,7 @@ class Short(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """How far an event is: units by way, in the order they were entered, and the money booked.
+    """How far an event is: units by way, the one that cost money last at the end, and the money booked.
 
     A part of 0 units was entered by a grant. `gone` is what parts cost whose ways the charge no longer
     has, as a numerator over its denominator.
@@ -127,11 +127,16 @@ class _Event:
     taken: dict[str, int] = field(init=False, default_factory=dict)
     #: What each part costs, as a numerator.
     _costs: dict[str, int] = field(init=False, default_factory=dict)
+    #: The way that cost money last: what is paid of a quantum it goes on with, and nobody else.
+    _last: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.parts, self.booked = dict(self.state.parts), self.state.booked
         for way in self.charge.ways:
             self._costs.setdefault(way.name, legs_cost(way.legs, self.parts.get(way.name, 0)))
+        for name in self.parts:
+            if self._costs.get(name):
+                self._last = name
 
     @property
     def room(self) -> int:
@@ -186,7 +191,10 @@ class _Event:
 
     def _fitting(self, way: Way, most: int) -> tuple[int, Short]:
         """How many of `most` units a way can take; of none, what it lacked."""
-        if not self._is_covered(way, 1):
+        alone = self._alone(way)
+        if not self._is_covered(way, 1) or any(
+            not each.step and self.free(each.source) < alone for each in way.draws
+        ):
             return 0, Short.DRAW
         if way.name not in self.parts:
             own = self.free(MAIN_MONEY)
@@ -196,7 +204,7 @@ class _Event:
                 return 0, Short.NEEDS
             if self.is_grant and way.floor and not self._is_paid(way, way.floor):
                 return 0, Short.MONEY
-        if not self._is_paid(way, 1):
+        if not self._is_paid(way, 1) or self._money(way) < alone:
             return 0, Short.MONEY
         low, high = 1, most + 1
         while high - low > 1:
@@ -207,6 +215,27 @@ class _Event:
             else:
                 high = middle
         return low, Short.NOTHING
+
+    def _alone(self, way: Way) -> int:
+        """What a way must have to take a unit after another one cost money: its price in whole quanta.
+
+        What rounding has left of the other's last quantum must not pay for it, or whoever reports more
+        often would pay less.
+        """
+        if way.name == self._last or not self._exact(way, 0):
+            return 0
+        exact = self._exact(way, 1) - self._exact(way, 0)
+        if not exact:
+            return 0
+        quantum = self.charge.rounding.quantum
+        alone = -(-exact // (self.charge.denominator * quantum)) * quantum
+        names = [each.name for each in self.charge.ways]
+        # Who stood before the other and could not pay the least cost does not come in once it is paid.
+        is_before = self._last in names and names.index(way.name) < names.index(self._last)
+        return max(alone, self.charge.least) if is_before else alone
+
+    def _money(self, way: Way) -> int:
+        return sum(max(self.free(source), 0) for source in way.sources)
 
     def _exact(self, way: Way, units: int) -> int:
         """What the event costs once the way has so many more, as a numerator."""
@@ -225,7 +254,7 @@ class _Event:
 
     def _is_paid(self, way: Way, units: int) -> bool:
         """Whether its money pays so many more units; a paid stretch needs one quantum at the least."""
-        money = sum(max(self.free(source), 0) for source in way.sources)
+        money = self._money(way)
         if self._increase(way, units) > money:
             return False
         has_quantum = money + self.booked >= self.charge.rounding.quantum
@@ -254,8 +283,12 @@ class _Event:
         given = {source: amount for source, amount in given.items() if amount}
         for source, amount in given.items():
             self.taken[source] = self.taken.get(source, 0) + amount
-        self.parts[way.name] = self.parts.get(way.name, 0) + units
-        self._costs[way.name] = legs_cost(way.legs, self.parts[way.name])
+        position = self.parts.get(way.name, 0) + units
+        cost = legs_cost(way.legs, position)
+        if cost != self._costs[way.name]:
+            self._costs[way.name], self._last = cost, way.name
+            self.parts.pop(way.name, None)  # the last one stands at the end
+        self.parts[way.name] = position
         self.booked += money
         return Stretch(way.name, units, money, given, tuple(passed))
 

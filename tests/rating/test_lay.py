@@ -325,6 +325,21 @@ def test_past_its_end_the_last_way_serves_until_a_later_one_begins() -> None:
     assert told(found) == [("day", 5), ("night", 3)]
 
 
+def test_what_is_left_of_a_quantum_belongs_to_the_way_that_paid_it() -> None:
+    """The bonus is empty; 18 by own money are 20. Reported one by one they are the same: rounding the
+    first to 10 pays nothing for the bonus' way."""
+    ways = (replace(flat("bonus", 4), sources=("bonus",), stops=False), flat("own", 6))
+    charge = charged(*ways, quantum=10)
+    free = {"bonus": 0, MAIN_MONEY: 100}
+    assert used(charge, 3, free).taken == {MAIN_MONEY: 20}
+    state, spent = Laid(), 0
+    for _ in range(3):
+        found = lay(charge, state, 1, free, at=NOON, is_grant=False)
+        state, spent = found.state, spent + found.taken.get(MAIN_MONEY, 0)
+    assert spent == 20
+    assert dict(state.parts) == {"own": 3}
+
+
 # --- against a model that goes unit by unit ---------------------------------------------------------
 
 
@@ -336,6 +351,7 @@ class Naive:
     free: dict[str, int]
     parts: dict[str, int] = field(default_factory=dict)
     booked: int = 0
+    last: str = ""  # the way that cost money last
 
     def cost(self, parts: Mapping[str, int]) -> tuple[Fraction, int]:
         """Exact and rounded cost of the whole event."""
@@ -389,9 +405,17 @@ class Naive:
         after = {**self.parts, way.name: at + 1}
         exact, money = self.cost(after)
         more, left = max(money - self.booked, 0), sum(self.free[name] for name in way.sources)
-        is_dearer = exact > self.cost(self.parts)[0]
-        if more > left or (is_dearer and left + self.booked < self.charge.rounding.quantum):
+        before = self.cost(self.parts)[0]
+        quantum = self.charge.rounding.quantum
+        if more > left or (exact > before and left + self.booked < quantum):
             return "money"
+        if exact > before > 0 and way.name != self.last:
+            # Another way cost money last: what is left of its quantum is not this one's.
+            names = [each.name for each in self.charge.ways]
+            is_before = self.last in names and names.index(way.name) < names.index(self.last)
+            least = self.charge.least if is_before else 0
+            if left < max(ceil((exact - before) / quantum) * quantum, least):
+                return "money"
         self.put(way, needed, more)
         return ""
 
@@ -399,6 +423,9 @@ class Naive:
         """One unit more."""
         for name, amount in needed.items():
             self.free[name] -= amount
+        after = {**self.parts, way.name: self.parts.get(way.name, 0) + 1}
+        if self.cost(after)[0] != self.cost(self.parts)[0]:
+            self.last = way.name
         self.parts[way.name] = self.parts.get(way.name, 0) + 1
         self.booked += more
         for name in way.sources:
@@ -450,13 +477,8 @@ def legs_of(draw: st.DrawFn, unit: int) -> tuple[Leg, ...]:
 
 @st.composite
 def charges(draw: st.DrawFn) -> Charge:
-    """Up to four ways: bundles, counters, windows, other money, in any order.
-
-    One way alone rounds in any manner. Where money may be short on one way and another goes on, whole
-    quanta are charged: the part of a quantum that is already paid would else belong to whoever is next.
-    """
-    is_alone = draw(st.booleans())
-    unit = 1 if is_alone else 6
+    """Up to four ways: bundles, counters, windows, other money, in any order, rounded in any manner."""
+    is_alone, unit = draw(st.booleans()), 1
     ways = []
     for number in range(draw(st.integers(0, 3))):
         draws = tuple(
@@ -499,14 +521,14 @@ def charges(draw: st.DrawFn) -> Charge:
         None,
         Rounding(
             draw(st.sampled_from(RoundingMode)),
-            draw(st.sampled_from([1, 2, 10])) if is_alone else 1,
+            draw(st.sampled_from([1, 2, 10])),
         ),
-        draw(st.sampled_from([1, 3, 7])) if is_alone else 6,
+        draw(st.sampled_from([1, 3, 7])),
         tuple(ways),
         unit=draw(st.sampled_from([UnitKind.SECONDS, UnitKind.EVENTS])),
         limit=draw(st.sampled_from([0, 0, 25])),
-        least=draw(st.sampled_from([0, 0, 7])) if is_alone else 0,
-        most=draw(st.sampled_from([0, 0, 60])) if is_alone else 0,
+        least=draw(st.sampled_from([0, 0, 7])),
+        most=draw(st.sampled_from([0, 0, 60])),
     )
 
 

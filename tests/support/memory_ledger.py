@@ -236,7 +236,10 @@ def laid_of(charge: Charge, service: Service) -> Laid:
 def remember(charge: Charge, service: Service, state: Laid) -> None:
     """The event stands there now."""
     for name, units in state.parts:
-        service.parts.setdefault(name, Part()).units = units
+        # Their order says who cost money last.
+        part = service.parts.pop(name, None) or Part()
+        part.units = units
+        service.parts[name] = part
     service.booked = state.booked
     recollect(charge, service)
 

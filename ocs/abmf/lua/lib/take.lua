@@ -24,8 +24,17 @@ local function take(charge, state, free, view, n)
     part = {name = way.name, units = 0}
     state.parts[#state.parts + 1], state.of[way.name] = part, part
   end
+  local whole, rest = part.whole or 0, part.rest or 0
   part.units = part.units + n
   part.whole, part.rest = cost(way.legs, charge.denominator, part.units)
+  if part.whole ~= whole or part.rest ~= rest then
+    -- The one that cost money last stands at the end.
+    state.last = way
+    for i = #state.parts, 1, -1 do
+      if state.parts[i] == part then table.remove(state.parts, i) end
+    end
+    state.parts[#state.parts + 1] = part
+  end
   state.units, state.booked, state.paid = state.units + n, state.booked + more, state.paid + more - left
   local laid = state.laid[#state.laid]
   if laid and laid.name == way.name then laid.units = laid.units + n
