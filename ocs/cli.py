@@ -213,7 +213,7 @@ def balance_command(
     """What an account may spend, holds reserved, and has spent."""
 
     async def work(desk: Desk) -> None:
-        present.balance(msisdn, await desk.balance(msisdn), as_json)
+        present.balance(msisdn, await desk.balance(msisdn), as_json, await desk.units(msisdn))
 
     at_desk(config, work)
 

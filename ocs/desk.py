@@ -19,24 +19,14 @@ from ocs import inbox
 from ocs.abmf.ledger import Ledger
 from ocs.abmf.records import Records
 from ocs.abmf.subscribers import IdentityTaken, Subscribers
-from ocs.account.carry import Rule, carry_out
-from ocs.account.fees import renewed
+from ocs.account.carry import Rule, carry_out, repeated
+from ocs.account.holding import units_of
 from ocs.account.life import activate
-from ocs.account.money import after_topup, late_usage, lend, topup
-from ocs.account.purchase import begin_tariff, buy, change_tariff, drop, give, held, rule_named
+from ocs.account.money import after_topup, late_usage, lend, pay_out, topup
+from ocs.account.purchase import begin_tariff, buy, change_tariff, drop, give, renew
 from ocs.account.standing import Refused, Standing, terms_of
-from ocs.books import (
-    Act,
-    Balance,
-    LedgerEntry,
-    Movement,
-    OpenSession,
-    Posting,
-    PostOutcome,
-    PostStatus,
-)
+from ocs.books import Balance, LedgerEntry, OpenSession, Posting, PostOutcome, PostStatus
 from ocs.model import (
-    MAIN_MONEY,
     Identity,
     IdentityKind,
     Micros,
@@ -63,6 +53,8 @@ POST_REFUSALS = {
 
 NOTHING = Micros(0)
 VOUCHER = "voucher"
+#: What is done with a product, by the id or number that was asked for, under a key.
+ProductRule = Callable[[Standing, str, str], Posting]
 
 log = structlog.get_logger()
 
@@ -154,10 +146,8 @@ class Desk:
         changed = subscriber = await self.find(msisdn)
         if tariff is not None and tariff != subscriber.tariff:
             key = new_key()
-            outcome = await self._carry(subscriber, lambda each: change_tariff(each, tariff, key))
-            changed = (outcome.subscriber if outcome is not None else None) or await self.find(
-                msisdn
-            )
+            await self._carry(subscriber, lambda each: change_tariff(each, tariff, key))
+            changed = await self.find(msisdn)
         if state is SubscriberState.ACTIVE and changed.state is SubscriberState.PREACTIVE:
             outcome = await self._carry(changed, activate)
             changed = (outcome.subscriber if outcome is not None else None) or changed
@@ -192,15 +182,16 @@ class Desk:
         are re-authorised."""
         if amount == 0:
             raise DeskError("an amount other than 0 is needed")
-        if key == "":
-            raise DeskError("an empty key would not stop a second top-up: leave it out, or fill it")
+        once = once_under(key)
         subscriber = await self.find(msisdn)
         if amount > 0:
-            return await self._credited(subscriber, amount, key or new_key(), channel)
-        taken = Movement(Act.DEBIT, subscriber.money or MAIN_MONEY, -amount)
-        where, once = (subscriber.account_id, subscriber.partition), key or new_key()
-        paid = Posting(*where, once, "adjustment", (taken,), self._actor, "pay-out")
-        return accepted(await self._ledger.post(paid))
+            return await self._credited(subscriber, amount, once, channel)
+        paid_out = pay_out(subscriber, -amount, once, self._actor)
+        return accepted(await self._ledger.post(paid_out))
+
+    async def units(self, msisdn: str) -> dict[str, str]:
+        """What the other balances of the account are counted in, where that is known."""
+        return units_of(await self.find(msisdn), self._catalogue.products)
 
     # --- products ---------------------------------------------------------------------------------
 
@@ -211,31 +202,23 @@ class Desk:
 
     async def buy(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
         """An add-on, paid now."""
-        once = key or new_key()
-        return await self._changed(msisdn, lambda each: buy(each, product, once))
+        return await self._once(msisdn, buy, "purchase", product, once_under(key))
 
     async def drop(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
         """A product ends: by its number, or the newest of this id."""
-        once = key or new_key()
-        return await self._changed(msisdn, lambda each: drop(each, product, once))
+        return await self._once(msisdn, drop, "drop", product, once_under(key))
 
     async def renew(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
         """A product's next period begins now: its fee is taken again."""
-        once = key or new_key()
-
-        def rule(standing: Standing) -> Posting:
-            found = held(standing, product)
-            return renewed(standing, found, rule_named(standing, found.product), once)
-
-        return await self._changed(msisdn, rule)
+        return await self._once(msisdn, renew, "renewal", product, once_under(key))
 
     async def advance(self, msisdn: str, product: str, key: str | None = None) -> PostOutcome:
         """Money lent, and owed from the next top-up, or to a day that was promised."""
-        once = key or new_key()
-        return await self._changed(msisdn, lambda each: lend(each, product, once))
+        return await self._once(msisdn, lend, "advance", product, once_under(key))
 
     async def late_usage(self, msisdn: str, record: str, amount: Micros) -> PostOutcome:
         """Usage that a partner reports afterwards, once for each of its records."""
+        once_under(record)
         return await self._changed(msisdn, lambda each: late_usage(each, record, amount))
 
     # --- vouchers ---------------------------------------------------------------------------------
@@ -261,13 +244,12 @@ class Desk:
         except VoucherRefused as refused:
             raise DeskError(str(refused)) from refused
         key = f"{VOUCHER}:{voucher.name}"
-        outcome = await self._credited(
+        outcome = done = await self._credited(
             subscriber, voucher.value, key, VOUCHER, valid_days=voucher.valid_days
         )
         if voucher.bonus:
-            gift = f"{key}:bonus"
-            await self._changed(msisdn, lambda each: give(each, voucher.bonus, gift))
-        elif outcome.status is PostStatus.REPLAYED:
+            done = await self._once(msisdn, give, "gift", voucher.bonus, f"{key}:bonus")
+        if done.status is PostStatus.REPLAYED:
             raise DeskError("this voucher was redeemed before")
         return outcome
 
@@ -306,6 +288,23 @@ class Desk:
             raise DeskError("there was nothing to do")
         await self._tell(outcome.waiting, inbox.RAR)
         return outcome
+
+    async def _once(
+        self, msisdn: str, rule: ProductRule, kind: str, product: str, key: str
+    ) -> PostOutcome:
+        """What a rule does with a product; a repeat is answered as one, also if the rule refuses by now."""
+        try:
+            return await self._changed(msisdn, lambda each: rule(each, product, key))
+        except DeskError:
+            subscriber = await self.find(msisdn)
+            asked = Standing(
+                subscriber, Balance(), terms_of(self._catalogue), self._clock(), self._actor
+            )
+            outcome = await repeated(self._ledger, asked, key, kind, product)
+            if outcome is None:
+                raise
+        await self._tell(outcome.waiting, inbox.RAR)
+        return accepted(outcome)
 
     async def _credited(
         self,
@@ -371,6 +370,13 @@ class Desk:
 def new_key() -> str:
     """A key that nobody uses again."""
     return secrets.token_hex(16)
+
+
+def once_under(key: str | None) -> str:
+    """The key that was given, or one of its own; an empty one is refused."""
+    if key == "":
+        raise DeskError("an empty key would not stop a second time: leave it out, or fill it")
+    return key or new_key()
 
 
 def accepted(outcome: PostOutcome) -> PostOutcome:

@@ -1,7 +1,7 @@
 """How commands show things: tables for people, JSON with --json. Values in, text out, no decisions."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,6 +17,8 @@ from ocs.model import Bucket, IdentityKind, Product, Subscriber
 
 #: Longer than any line of ours.
 LINE_MAX = 10_000
+#: As catalogues write them: "1 GB".
+SIZES = ((1024**3, "GB"), (1024**2, "MB"), (1024, "KB"))
 
 out = Console()
 err = Console(stderr=True)
@@ -150,8 +152,26 @@ def subscribers(found: Sequence[Subscriber], as_json: bool) -> None:
     _show(table)
 
 
-def balance(msisdn: str, amounts: Balance, as_json: bool) -> None:
-    """The amounts of one account."""
+def quantity(amount: int, unit: str) -> str:
+    """An amount of a balance as people read it, never more than it is; as it is, where the unit is not
+    known."""
+    if unit == "money":
+        return format_amount(amount)
+    sign, amount = ("-", -amount) if amount < 0 else ("", amount)
+    if unit == "seconds":
+        minutes, seconds = divmod(amount, 60)
+        return f"{sign}{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    if unit == "octets":
+        size, name = next((each for each in SIZES if amount >= each[0]), (1, "B"))
+        whole, rest = divmod(amount * 100 // size, 100)
+        return f"{sign}{whole}.{rest:02} {name}" if rest else f"{sign}{whole} {name}"
+    return f"{sign}{amount} {unit}".rstrip()
+
+
+def balance(
+    msisdn: str, amounts: Balance, as_json: bool, units: Mapping[str, str] | None = None
+) -> None:
+    """The amounts of one account, the others in their `units` where these are known."""
     others = _others(amounts)
     if as_json:
         _json({"msisdn": msisdn} | _balance(amounts) | ({"others": others} if others else {}))
@@ -160,7 +180,9 @@ def balance(msisdn: str, amounts: Balance, as_json: bool) -> None:
     if others:
         table = Table("Balance", "Left", "Reserved")
         for name, held in others.items():
-            table.add_row(escape(name), str(held["left"]), str(held["reserved"]))
+            unit = (units or {}).get(name, "")
+            shown = (quantity(held[each], unit) for each in ("left", "reserved"))
+            table.add_row(escape(name), *(escape(each) for each in shown))
         _show(table)
 
 

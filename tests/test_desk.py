@@ -1,7 +1,7 @@
 """The desk with a real store: each thing it does, and before that each way it says no."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ocs.abmf.library import Library
 from ocs.abmf.records import Records
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.abmf.subscribers import Subscribers
-from ocs.books import OpenSession, PostStatus
+from ocs.books import OpenSession, PostOutcome, PostStatus
 from ocs.desk import Desk, DeskError
 from ocs.diameter.avp import u32
 from ocs.diameter.framing import HEADER_SIZE, pack_header
@@ -509,6 +509,8 @@ async def test_buying_shows_in_products_and_dropping_takes_away(shop: Office) ->
     """The pack's bucket is there, and lapses with it."""
     await shop.desk.add(MSISDN, balance=Micros(tenge("1000")))
     await shop.desk.buy(MSISDN, "pack", "k")
+    units = await shop.desk.units(MSISDN)
+    assert (units["2.sms"], units["debt"]) == ("events", "money")
     owner, amounts = await shop.another().products(MSISDN)
     assert [each.product for each in owner.products] == ["conversations", "pack"]
     assert amounts.available == tenge("710") and amounts.others["2.sms"].amount == 25
@@ -527,6 +529,80 @@ async def test_a_pack_that_is_bought_twice_at_once_is_had_once(shop: Office) -> 
     )
     assert sum(isinstance(each, DeskError) for each in sold) == 3
     assert (await shop.desk.balance(MSISDN)).available == tenge("750")
+
+
+async def test_an_empty_key_is_refused_for_products(shop: Office) -> None:
+    """It would not stop a second time."""
+    await shop.desk.add(MSISDN, balance=Micros(tenge("1000")))
+    await shop.desk.buy(MSISDN, "live", "k")
+    before = await shop.desk.statement(MSISDN)
+    for work in (
+        shop.desk.buy(MSISDN, "pack", ""),
+        shop.desk.drop(MSISDN, "live", ""),
+        shop.desk.renew(MSISDN, "live", ""),
+        shop.desk.advance(MSISDN, "okoa", ""),
+        shop.desk.late_usage(MSISDN, "", THIRTY),
+    ):
+        with pytest.raises(DeskError, match="an empty key"):
+            await work
+    assert await shop.desk.statement(MSISDN) == before
+
+
+@pytest.mark.parametrize("live", ["live", "2"])
+async def test_a_repeat_is_answered_as_one_though_the_rule_refuses_by_now(
+    shop: Office, live: str
+) -> None:
+    """There already, not covered any more, gone: what was done under the key was done. Less than 336.00
+    pay 40.00, 99.00 and 99.00; what is left does not pay a third 99.00."""
+    desk = shop.desk
+    await desk.add(MSISDN, balance=Micros(tenge("336") - 1))
+    works: tuple[Callable[[], Awaitable[PostOutcome]], ...] = (
+        lambda: desk.buy(MSISDN, "live", "k-1"),
+        lambda: desk.renew(MSISDN, live, "k-2"),
+        lambda: desk.drop(MSISDN, live, "k-3"),
+    )
+    for work in works:
+        assert (await work()).status is PostStatus.POSTED
+        before = await desk.statement(MSISDN)
+        assert (await work()).status is PostStatus.REPLAYED
+        assert await desk.statement(MSISDN) == before
+    for key in ("k-1", "k-2", "k-3"):
+        with pytest.raises(DeskError, match="before for another movement"):
+            await desk.advance(MSISDN, "okoa", key)
+    assert (await desk.balance(MSISDN)).available == tenge("98") - 1
+
+
+async def test_an_advance_that_is_asked_for_again_is_lent_once(shop: Office) -> None:
+    """45.00 once; under another key it is refused, since 50.00 are owed."""
+    await shop.desk.add(MSISDN)
+    await shop.desk.advance(MSISDN, "okoa", "k")
+    assert (await shop.desk.advance(MSISDN, "okoa", "k")).status is PostStatus.REPLAYED
+    with pytest.raises(DeskError, match="not paid back"):
+        await shop.desk.advance(MSISDN, "okoa", "k-2")
+    assert (await shop.desk.balance(MSISDN)).available == tenge("45")
+
+
+async def test_members_of_an_account_buy_each_for_themselves(shop: Office) -> None:
+    """From the money that they share, with buckets of their own; one's key does not answer the other."""
+    first, second = MSISDN, "77010000002"
+    owner = await shop.desk.add(first, balance=Micros(tenge("540")))
+    names = (Identity(IdentityKind.E164, second),)
+    subscribers = Subscribers(shop.redis, shop.ledger, PARTITIONS)
+    await subscribers.create(names, "conversations", SubscriberState.ACTIVE, account=owner)
+    await shop.desk.buy(first, "pack", "k")
+    with pytest.raises(DeskError, match="before for another movement"):
+        await shop.desk.buy(second, "pack", "k")
+    await shop.desk.buy(second, "pack", "k-2")
+    amounts = await shop.desk.balance(first)
+    assert amounts.available == 0
+    assert {name: held.amount for name, held in amounts.others.items()} == {
+        "2.sms": 25,
+        "1-1.sms": 25,
+    }
+    await shop.desk.drop(second, "pack", "k-3")
+    assert (await shop.desk.drop(second, "pack", "k-3")).status is PostStatus.REPLAYED
+    assert set((await shop.desk.balance(second)).others) == {"2.sms"}
+    assert [each.product for each in (await shop.desk.find(first)).products][1:] == ["pack"]
 
 
 async def test_a_change_of_tariff_takes_its_fee(shop: Office) -> None:

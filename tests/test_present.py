@@ -290,6 +290,46 @@ def test_other_balances_stand_with_the_balance(capsys: Capture) -> None:
     assert "debt" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("amount", "unit", "shown_as"),
+    [
+        (7, "", "7"),
+        (-7, "", "-7"),
+        (12_500_000, "money", "12.50"),
+        (-235_000_000, "money", "-235.00"),
+        (0, "seconds", "0:00:00"),
+        (59, "seconds", "0:00:59"),
+        (90_061, "seconds", "25:01:01"),
+        (0, "octets", "0 B"),
+        (1023, "octets", "1023 B"),
+        (1024, "octets", "1 KB"),
+        (1_572_864, "octets", "1.50 MB"),
+        (1_073_741_823, "octets", "1023.99 MB"),  # not a whole one, and never shown as one
+        (-3 * 1_073_741_824, "octets", "-3 GB"),
+        (25, "events", "25 events"),
+        (25, "points", "25 points"),
+    ],
+)
+def test_quantities(amount: int, unit: str, shown_as: str) -> None:
+    """As people read them; what nothing is known of stands as it is."""
+    assert present.quantity(amount, unit) == shown_as
+
+
+def test_other_balances_are_shown_in_their_units(capsys: Capture) -> None:
+    """Of what the unit is known; JSON keeps the exact numbers."""
+    stock = replace(BALANCE, others={"2.talk": Held(4000, 400), "debt": Held(-7_000_000)})
+    units = {"2.talk": "seconds", "debt": "money"}
+    present.balance("77010000001", stock, False, units)
+    lines = [each.split() for each in capsys.readouterr().out.splitlines()]
+    assert ["│", "2.talk", "│", "1:00:00", "│", "0:06:40", "│"] in lines
+    assert ["│", "debt", "│", "-7.00", "│", "0.00", "│"] in lines
+    present.balance("77010000001", stock, True, units)
+    assert json.loads(capsys.readouterr().out)["others"]["2.talk"] == {
+        "left": 3600,
+        "reserved": 400,
+    }
+
+
 def test_an_entry_says_what_moved_besides_main_money(capsys: Capture) -> None:
     """Each balance with its change and what it was afterwards."""
     present.statement([replace(ENTRY, moves=(Move("2.sms", -1, 5, 24, 5),))], True)

@@ -68,6 +68,9 @@ class Ledger(Protocol):
     async def post(self, posting: Posting) -> PostOutcome:
         """Apply movements under their idempotency key, all or none, and store a subscriber with them."""
 
+    async def posted(self, account_id: AccountId, partition: Partition, key: str) -> bool:
+        """Whether a posting of the account was applied under this key, as long as its record is kept."""
+
     async def expire(self, session: OpenSession, reason: str) -> ExpireOutcome:
         """Release everything the session holds and close it, leaving a tombstone of 24 h.
 

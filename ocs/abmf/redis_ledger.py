@@ -172,6 +172,10 @@ class RedisLedger:
             stored = replace(stored, version=int(raw(reply[2])))
         return PostOutcome(status, balance or Balance(), tuple(found), stored)
 
+    async def posted(self, account_id: AccountId, partition: Partition, key: str) -> bool:
+        command: Command = ("EXISTS", keys.posting(partition, f"{account_id}|{key}"))
+        return (await self._call("posted", command))[-1] == 1
+
     async def expire(self, session: OpenSession, reason: str, actor: str = "ocs") -> ExpireOutcome:
         name = keys.digest(session.session_id)
         partition, account = session.partition, session.account_id

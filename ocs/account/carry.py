@@ -26,6 +26,24 @@ class Books(Protocol):
 Rule = Callable[[Standing], Posting | None]
 
 
+class Records(Books, Protocol):
+    """What is needed besides to know a repeat."""
+
+    async def posted(self, account_id: AccountId, partition: Partition, key: str) -> bool: ...
+
+
+async def repeated(
+    books: Records, standing: Standing, key: str, kind: str, asked: str
+) -> PostOutcome | None:
+    """The answer to a repeat of what was `asked`, a product's id or number, which its rule may refuse by
+    now; None where nothing was done under this key."""
+    subscriber = standing.subscriber
+    if not await books.posted(subscriber.account_id, subscriber.partition, key):
+        return None
+    numbers = {str(each.number): each.product for each in subscriber.products}
+    return await books.post(standing.posting(key, kind, numbers.get(asked, asked)))
+
+
 async def carry_out(
     books: Books,
     subscriber: Subscriber,

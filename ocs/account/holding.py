@@ -1,12 +1,20 @@
 """The buckets of a product: given, renewed, lapsed; and when a product is to be looked at again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ocs.account.standing import Standing, comes_again
+from ocs.account.standing import (
+    ADVANCE_OWED,
+    BILL,
+    CALLS_OWED,
+    DEBT,
+    MONEY,
+    Standing,
+    comes_again,
+)
 from ocs.account.times import HOUR, days_after, days_left, end_of, first_of_next_month, local_date
 from ocs.books import Act, Movement
-from ocs.model import NEVER, Bucket, Product, ProductState, UtcMillis
+from ocs.model import MAIN_MONEY, NEVER, Bucket, Product, ProductState, Subscriber, UtcMillis
 from ocs.rating.product import BucketRule, Fee, Late, ProductRule, Span
 
 #: The end of what is not short is told a day ahead.
@@ -20,6 +28,17 @@ class Change:
 
     product: Product
     movements: tuple[Movement, ...] = ()
+
+
+def units_of(subscriber: Subscriber, products: Mapping[str, ProductRule]) -> dict[str, str]:
+    """What the balances that a subscriber has or may owe on are counted in, by name."""
+    own = subscriber.money or MAIN_MONEY
+    units = dict.fromkeys((DEBT, BILL, ADVANCE_OWED, CALLS_OWED, own), MONEY)
+    for product in subscriber.products:
+        rule = products.get(product.product)
+        known = {each.name: each.unit for each in rule.buckets} if rule is not None else {}
+        units |= {e.balance: known[e.name] for e in product.buckets if e.name in known}
+    return units
 
 
 def lapse(balance: str, keeps: int = 0) -> tuple[Movement, ...]:

@@ -28,6 +28,7 @@ from ocs.account.times import HOUR, days_after
 from ocs.books import Act, Movement, Notice, Posting
 from ocs.model import (
     AMOUNT_LIMIT,
+    MAIN_MONEY,
     NEVER,
     Product,
     ProductState,
@@ -99,6 +100,13 @@ def topup(
         notices=(Notice("topup", values),),
         purse=amount,
     )
+
+
+def pay_out(subscriber: Subscriber, amount: int, key: str, actor: str) -> Posting:
+    """Own money goes out: all of the amount or nothing."""
+    taken = (Movement(Act.DEBIT, subscriber.money or MAIN_MONEY, amount),)
+    where = subscriber.account_id, subscriber.partition
+    return Posting(*where, key, "adjustment", taken, actor, "pay-out")
 
 
 def owed(standing: Standing) -> int:

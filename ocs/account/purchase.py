@@ -7,7 +7,7 @@ money comes; every other fee is a price: without it there is no product.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ocs.account.fees import begun, price_of, stored, taken, told
+from ocs.account.fees import begun, price_of, renewed, stored, taken, told
 from ocs.account.holding import lapse_all, looked_at
 from ocs.account.standing import (
     ADVANCE,
@@ -89,10 +89,16 @@ def drop(standing: Standing, number_or_id: str, key: str) -> Posting:
     return standing.posting(
         key,
         "drop",
-        product.product,
+        number_or_id,  # a repeat does not find the product any more
         lapse_all(standing, product),
         subscriber=without(standing.subscriber, (product.number,)),
     )
+
+
+def renew(standing: Standing, number_or_id: str, key: str) -> Posting:
+    """A product's next period begins now, for its fee."""
+    product = held(standing, number_or_id)
+    return renewed(standing, product, rule_named(standing, product.product), key)
 
 
 def change_tariff(standing: Standing, tariff: str, key: str) -> Posting:

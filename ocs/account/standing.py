@@ -121,8 +121,8 @@ class Standing:
         asked: str = "",
     ) -> Posting:
         """A posting on the subscriber's account. What it moves follows from the moment: a repeat is told by
-        what was asked for."""
-        movements = tuple(movements)
+        what was asked for, and by which member of an account."""
+        movements, member = tuple(movements), self.subscriber.member
         return Posting(
             account_id=self.subscriber.account_id,
             partition=self.subscriber.partition,
@@ -134,7 +134,7 @@ class Standing:
             purse=purse,
             subscriber=subscriber,
             notices=(*notices, *self._auto_topup(movements)),
-            asked=asked or reason,
+            asked=f"{member}:{asked or reason}" if member else asked or reason,
         )
 
     def _auto_topup(self, movements: tuple[Movement, ...]) -> tuple[Notice, ...]:

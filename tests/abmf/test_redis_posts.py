@@ -11,7 +11,15 @@ from ocs.abmf.ledger import LedgerUnavailable
 from ocs.abmf.records import Records, as_row
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.books import Act, Held, Move, Movement, Notice, Posting, PostStatus
-from ocs.model import AMOUNT_LIMIT, Partition, Product, ProductState, Subscriber, UtcMillis
+from ocs.model import (
+    AMOUNT_LIMIT,
+    AccountId,
+    Partition,
+    Product,
+    ProductState,
+    Subscriber,
+    UtcMillis,
+)
 from tests.abmf.conftest import Clock
 from tests.support.plans import call, plan, subscriber, topup
 
@@ -75,6 +83,20 @@ async def test_one_act_that_is_refused_refuses_all(
     assert await told(redis, payer) == []
     assert await ledger.due(payer.partition, 100, 10) == []
     assert (await ledger.post(replace(made, movements=(first,)))).status is PostStatus.POSTED
+
+
+async def test_a_key_is_known_once_its_posting_was_applied(
+    ledger: RedisLedger, payer: Subscriber
+) -> None:
+    """Not after a refusal, not for another account, and not before."""
+    where = payer.account_id, payer.partition
+    assert not await ledger.posted(*where, "k")
+    await ledger.post(posting(payer, act(Act.DEBIT, MINUTES, 1)))
+    assert not await ledger.posted(*where, "k")
+    await ledger.post(posting(payer, act(Act.CREDIT, MINUTES, 1)))
+    assert await ledger.posted(*where, "k")
+    assert not await ledger.posted(*where, "k-2")
+    assert not await ledger.posted(AccountId("another"), payer.partition, "k")
 
 
 async def test_a_purse_must_be_spent(ledger: RedisLedger, payer: Subscriber) -> None:

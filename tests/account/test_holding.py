@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ocs.account.holding import given, lapse, lapse_all, looked_at, without_over
+from ocs.account.holding import given, lapse, lapse_all, looked_at, units_of, without_over
 from ocs.account.purchase import begin_tariff
 from ocs.books import Act, Movement
 from ocs.model import NEVER, Bucket, Product, ProductState
@@ -29,6 +29,15 @@ def rule(bucket: BucketRule, fee: Fee | None = FEE) -> ProductRule:
 def book(of: ProductRule) -> Book:
     """Somebody on 4 March."""
     return Book([of], NOW)
+
+
+def test_balances_are_counted_in_the_units_of_their_rules() -> None:
+    """Debts and own money in money; a bucket or product that left the catalogue in nothing known."""
+    held = product(Bucket("3.b", "b", NOW), Bucket("3.gone", "gone", NOW))
+    owner = replace(subscriber(), money="own.2", products=(held, replace(held, product="gone")))
+    money = dict.fromkeys(("debt", "bill", "owed", "owed.advance", "own.2"), "money")
+    assert units_of(owner, {"p": rule(PLAIN)}) == money | {"3.b": "octets"}
+    assert units_of(owner, {}) == money
 
 
 @pytest.mark.parametrize(
