@@ -20,9 +20,12 @@ from ocs.account.life import swept, validity_over
 from ocs.account.money import CALLS_DUE, collected, marked, take_back, unmarked
 from ocs.account.standing import BILL, CALLS_OWED, Standing, comes_again, with_product, without
 from ocs.account.times import local_date, midnight
-from ocs.books import Act, Movement, Notice, Posting
-from ocs.model import NEVER, Product, ProductState, SubscriberState
+from ocs.books import Act, Held, Movement, Notice, Posting
+from ocs.model import NEVER, Product, ProductState, SubscriberState, UtcMillis
 from ocs.rating.product import Late, ProductRule
+
+#: How long an end waits at a time for a session that still holds what was given.
+HELD_MILLIS = 5 * 60_000
 
 
 def next_step(standing: Standing) -> Posting | None:
@@ -47,11 +50,15 @@ def step_of(standing: Standing, product: Product) -> Posting:
         key = f"gone:{key_of(standing, product)}"
         return standing.posting(key, "agenda", product.product, subscriber=forgotten)
     ends = end_of_product(standing, product, rule)
-    if ends and ends <= moment:
+    is_over = bool(ends) and ends <= moment
+    is_billed, is_fee = _is_billed(standing, product), _is_fee(standing, product, rule)
+    if (is_over or not (is_billed or is_fee)) and _is_held(standing, product):
+        return _waits(standing, product)
+    if is_over:
         return _ended(standing, product, rule)
-    if _is_billed(standing, product):
+    if is_billed:
         step = _billed(standing, product, rule)
-    elif _is_fee(standing, product, rule):
+    elif is_fee:
         step = attempt(standing, product, rule, moment)
     else:
         step = _looked(standing, product, rule)
@@ -61,6 +68,30 @@ def step_of(standing: Standing, product: Product) -> Posting:
         if each - AHEAD == moment
     )
     return replace(step, notices=(*step.notices, *told)) if told else step
+
+
+def _is_held(standing: Standing, product: Product) -> bool:
+    """Whether a session still holds units of the product that are over: used before, reported later.
+
+    A bucket's own end keeps later usage off it; taken away now, the earlier would cost money.
+    """
+    nothing = Held()
+    return any(
+        standing.balance.others.get(each.balance, nothing).reserved > 0
+        for each in product.buckets
+        if each.ends and each.ends <= product.due
+    )
+
+
+def _waits(standing: Standing, product: Product) -> Posting:
+    """Looked at again a little later; nothing moves."""
+    later = replace(product, due=UtcMillis(max(product.due, standing.now) + HELD_MILLIS))
+    return standing.posting(
+        f"held:{key_of(standing, product)}",
+        "agenda",
+        product.product,
+        subscriber=with_product(standing.subscriber, later),
+    )
 
 
 def key_of(standing: Standing, product: Product) -> str:

@@ -110,7 +110,10 @@ def given(standing: Standing, product: Product, rule: ProductRule, at: UtcMillis
                 if not each.is_daily and (not each.is_shared or bucket.ends <= standing.now):
                     movements += lapse(bucket.balance, 0 if each.is_shared else each.keeps)
         if name not in {bucket.balance for bucket in buckets}:
-            buckets.append(Bucket(name, each.name, at, ends))
+            # What was used before a renewal and is reported after it draws on what was held for it.
+            same = [bucket.begins for bucket in present if bucket.balance == name]
+            is_renewal = bool(same) and product.state is ProductState.ACTIVE
+            buckets.append(Bucket(name, each.name, same[0] if is_renewal else at, ends))
         if not each.is_daily:  # that is counted anew each day
             amount = amount_of(standing, rule, each, at)
             movements.append(Movement(Act.CREDIT, name, amount))

@@ -70,6 +70,7 @@ class Book:
     main: int = 0
     who: Subscriber = field(default_factory=subscriber)
     others: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)  # by sessions, of each balance
     posted: dict[str, tuple[str, int, str, str]] = field(default_factory=dict)
     kinds: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -82,7 +83,9 @@ class Book:
     @property
     def standing(self) -> Standing:
         """What a rule sees now."""
-        others = {name: Held(amount) for name, amount in self.others.items()}
+        others = {
+            name: Held(amount, self.held.get(name, 0)) for name, amount in self.others.items()
+        }
         balance = Balance(available=self.main, others=others)
         return Standing(self.who, balance, self.terms, self.now)
 

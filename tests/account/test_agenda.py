@@ -105,3 +105,33 @@ def test_a_validity_that_ends_first_comes_first() -> None:
     day.now = at("2019-03-05 00:00")
     step = next_step(day.standing)
     assert step is not None and step.kind == "validity"
+
+
+def test_an_end_waits_for_the_session_that_holds_its_units() -> None:
+    """Used before the end, reported after it: until then the bucket stays, then it ends as ever."""
+    day = Book([WEEK], at("2019-03-04 12:00"), tenge("10"))
+    day.done(buy(day.standing, "week", "k"))
+    bucket = day.product("week").buckets[0]
+    day.held = {bucket.balance: 2}
+    day.until("2019-03-11 12:04")
+    assert day.product("week").buckets == (bucket,)
+    assert day.amount(bucket.balance) == 5 and "ended" not in day.told()
+    day.held = {}
+    day.until("2019-03-11 12:05")
+    assert day.who.products == () and day.amount(bucket.balance) == 0
+    assert day.told().count("ended") == 1
+
+
+def test_a_renewal_leaves_the_time_before_it_to_the_bucket() -> None:
+    """Late reports of the day before draw on what was held for them; after an unpaid day it begins anew."""
+    rule = replace(TARIFF, buckets=(BucketRule("data", "octets", 5, ()),))
+    days = Book([rule], at("2019-03-04 12:00"), tenge("100"))
+    days.done(begin_tariff(days.standing, "k"))
+    days.until("2019-03-05 12:00")
+    assert days.product("base").buckets[0].begins == at("2019-03-04 12:00")
+    days.until("2019-03-06 12:00")
+    assert days.state("base") is ProductState.UNPAID
+    days.main = tenge("40")
+    days.until("2019-03-07 12:00")
+    assert days.state("base") is ProductState.ACTIVE
+    assert days.product("base").buckets[0].begins == at("2019-03-07 00:00")
