@@ -27,11 +27,11 @@ from ocs.account.standing import Refused
 from ocs.books import OpenSession
 from ocs.catalogue_store import open_catalogues
 from ocs.config import Config, ConfigError, ConfigErrors
-from ocs.desk import Desk
+from ocs.desk import Desk, utc_millis
 from ocs.expiry import Sweeper
 from ocs.inbox import ASR, Inbox, LocalIdentity, tell
 from ocs.metrics import Metrics
-from ocs.model import Partition, Subscriber, UtcMillis
+from ocs.model import Partition, Subscriber
 from ocs.node.connection import Connection
 from ocs.node.peers import PeerConfig, Peers
 from ocs.node.restarts import Restarts
@@ -53,11 +53,6 @@ CANCEL_SECONDS = 0.5
 FIRST_USES_AT_MOST = 10_000
 
 log = structlog.get_logger()
-
-
-def utc_millis() -> UtcMillis:
-    """The wall clock: rating time only, deadlines are the store's."""
-    return UtcMillis(time.time_ns() // 1_000_000)
 
 
 def inbox_name(index: int) -> str:

@@ -18,6 +18,11 @@ class Held:
     reserved: int = 0
     period: str = ""  # of a counter
 
+    @property
+    def free(self) -> int:
+        """What nobody holds of it."""
+        return self.amount - self.reserved
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:

@@ -4,7 +4,7 @@ Pure. Prices of the two are paired by what they ask for, then by name; what they
 sample quantities. Conditions are read as values: a field that has its default asks nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from itertools import islice
 from typing import Protocol
@@ -127,20 +127,20 @@ def _change(product: str, old: Rule | None, new: Rule | None) -> Change | None:
 
 def _nameless(price: Price) -> Price:
     tier = None if price.then is None else _nameless(price.then)
-    return replace(price, name="", until=None, then=tier)
+    return replace(price, name="", then=tier)
 
 
 # --- conditions as values ---------------------------------------------------------------------------
 
 
 def asked(conditions: object) -> dict[str, object]:
-    """The conditions that ask something."""
+    """The conditions that ask something: what is not as its default is, where it has one."""
     if not is_dataclass(conditions) or isinstance(conditions, type):
         return {}
-    values = {
-        each.name: (getattr(conditions, each.name), _default(each)) for each in fields(conditions)
-    }
-    return {name: value for name, (value, default) in values.items() if value != default}
+    every = (
+        (each.name, getattr(conditions, each.name), _default(each)) for each in fields(conditions)
+    )
+    return {name: value for name, value, default in every if default not in (MISSING, value)}
 
 
 def _default(each: Field[object]) -> object:
@@ -155,6 +155,14 @@ def asked_text(conditions: object) -> str:
         text = ", ".join(sorted(map(str, value))) if listed else str(value)  # type: ignore[call-overload]  # listed
         found.append(f"{name.replace('_', ' ')} {text}")
     return "; ".join(found) or "always"
+
+
+def failing(conditions: object, holds: Callable[[object], bool]) -> tuple[str, ...]:
+    """The conditions, each by itself, that do not hold; `holds` judges values of the same type."""
+    given, kind = asked(conditions), type(conditions)
+    alone = [name for name, value in given.items() if not holds(kind(**{name: value}))]
+    # Some hold alone and not together: then all that ask something are named.
+    return tuple(alone or (() if holds(conditions) else given))
 
 
 def covers(wide: object, narrow: object) -> bool:

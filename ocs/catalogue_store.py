@@ -52,15 +52,6 @@ class Load:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dated:
-    """A catalogue and the time it is for; `ends` None: without end."""
-
-    catalogue: Catalogue
-    starts: UtcMillis
-    ends: UtcMillis | None
-
-
 def files_of(folder: Path) -> Files:
     """The files of a folder that a catalogue may be made of; those behind a dot are an editor's."""
     found = {}
@@ -127,9 +118,15 @@ class CatalogueStore:
             raise VersionRefused(f"{many}{named}; `ocs catalogue list` shows them")
         return matching[0]
 
-    async def load(self, files: Files, starts: UtcMillis, now: UtcMillis, actor: str) -> Load:
-        """Store a version that takes effect at `starts`. It must be a catalogue, and not of the past."""
-        version = catalogue_of(files).version
+    async def load(
+        self, files: Files, starts: UtcMillis | None, now: UtcMillis, actor: str
+    ) -> Load:
+        """Store a version that takes effect at `starts`, which must not be of the past; None: when the
+        catalogue itself says so, or at once."""
+        catalogue = catalogue_of(files)
+        version = catalogue.version
+        if starts is None:
+            starts = max(catalogue.starts, now)
         if starts < now:
             raise VersionRefused("a version takes effect now or later: what was charged stays")
         made = Load(version, starts, now, actor)
@@ -170,7 +167,8 @@ def _load(line: bytes) -> Load:
 
 
 class Versions:
-    """The catalogues at hand, kept up with the store: `swap` is called with all of them on a change.
+    """The catalogues at hand, each with the time it is for, kept up with the store: `swap` is called with
+    all of them on a change.
 
     While nothing was loaded, the folder's own catalogue serves alone.
     """
@@ -179,7 +177,7 @@ class Versions:
         self,
         store: CatalogueStore,
         folder: Catalogue,
-        swap: Callable[[Sequence[Dated]], None],
+        swap: Callable[[Sequence[Catalogue]], None],
         clock: Callable[[], UtcMillis],
     ) -> None:
         self._store = store
@@ -209,7 +207,12 @@ class Versions:
             files = await self._store.files(version)
             # A large catalogue takes seconds: requests are answered meanwhile.
             self._kept[version] = await asyncio.to_thread(catalogue_of, files)
-        self._swap([Dated(self._kept[version], starts, end) for version, starts, end in current])
+        self._swap(
+            [
+                replace(self._kept[version], starts=starts, ends=end)
+                for version, starts, end in current
+            ]
+        )
         wanted = {each[0] for each in current} | {self._folder.version}
         self._kept = {name: each for name, each in self._kept.items() if name in wanted}
         self._seen = len(loads)
@@ -231,12 +234,6 @@ async def open_catalogues(
 ) -> tuple[Catalogues, Versions]:
     """The versions that were loaded, or the folder's while there is none; and what keeps them up."""
     catalogues = Catalogues((folder,))
-    store = CatalogueStore(client)
-    versions = Versions(store, folder, lambda found: catalogues.swap(dated(found)), clock)
+    versions = Versions(CatalogueStore(client), folder, catalogues.swap, clock)
     await versions.refresh()
     return catalogues, versions
-
-
-def dated(found: Sequence[Dated]) -> tuple[Catalogue, ...]:
-    """Catalogues that know when they serve."""
-    return tuple(replace(each.catalogue, starts=each.starts, ends=each.ends) for each in found)

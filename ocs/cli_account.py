@@ -1,6 +1,5 @@
 """`ocs topup`, `ocs buy` and the like: what moves money or products of one subscriber, and vouchers."""
 
-import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -18,15 +17,30 @@ from ocs.cli_common import (
     amount_of,
     at_desk,
 )
-from ocs.desk import Desk, DeskError
+from ocs.desk import Desk, once_under
 
 vouchers = typer.Typer(no_args_is_help=True, help="Make vouchers.")
 
 KeyOption = Annotated[
     str | None, typer.Option("--key", help="The payer's transaction id: applied once")
 ]
-Addon = Annotated[str, typer.Argument(help="The id of a product of the catalogue")]
-Held = Annotated[str, typer.Argument(help="Its number as `ocs products` shows it, or its id")]
+ProductArgument = Annotated[
+    str, typer.Argument(help="Its id; of one that is had also its number in `ocs products`")
+]
+ProductWork = Callable[[Desk, str, str, str], Awaitable[PostOutcome]]
+#: What is done with a product of a subscriber, once under a key.
+WITH_PRODUCT: dict[str, tuple[ProductWork, str]] = {
+    "buy": (lambda desk, *of: desk.buy(*of), "Buy an add-on: its fee is paid now."),
+    "drop": (lambda desk, *of: desk.drop(*of), "End a product; what is left of it lapses."),
+    "renew": (
+        lambda desk, *of: desk.renew(*of),
+        "Begin a product's next period now, for its fee.",
+    ),
+    "advance": (
+        lambda desk, *of: desk.advance(*of),
+        "Lend money, which the next top-ups pay back.",
+    ),
+}
 
 
 def _apply(
@@ -52,13 +66,6 @@ def _apply(
     at_desk(config, applied)
 
 
-def _once(key: str | None) -> str:
-    """The key that was given, or one that nobody used."""
-    if key == "":
-        raise DeskError("an empty key would not stop a second time: leave it out, or fill it")
-    return secrets.token_hex(16) if key is None else key
-
-
 def topup_command(
     msisdn: Msisdn,
     amount: Annotated[str, typer.Argument(help="30 or 12.50; negative to pay out")],
@@ -70,7 +77,7 @@ def topup_command(
     as_json: JsonOption = False,
 ) -> None:
     """Credit an account; what is owed is paid first, sessions that wait for money ask again."""
-    micros, once = amount_of(amount), _once(key)
+    micros, once = amount_of(amount), once_under(key)
     _apply(
         msisdn,
         lambda desk: desk.topup(msisdn, micros, once, channel),
@@ -91,54 +98,22 @@ def products_command(
     at_desk(config, work)
 
 
-def buy_command(
-    msisdn: Msisdn,
-    product: Addon,
-    key: KeyOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Buy an add-on: its fee is paid now."""
-    once = _once(key)
-    _apply(msisdn, lambda desk: desk.buy(msisdn, product, once), f"--key {once}", config, as_json)
+def _with_product(work: ProductWork) -> Callable[..., None]:
+    """The command that does this."""
 
+    def command(
+        msisdn: Msisdn,
+        product: ProductArgument,
+        key: KeyOption = None,
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        once = once_under(key)
+        _apply(
+            msisdn, lambda desk: work(desk, msisdn, product, once), f"--key {once}", config, as_json
+        )
 
-def drop_command(
-    msisdn: Msisdn,
-    product: Held,
-    key: KeyOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """End a product; what is left of it lapses."""
-    once = _once(key)
-    _apply(msisdn, lambda desk: desk.drop(msisdn, product, once), f"--key {once}", config, as_json)
-
-
-def renew_command(
-    msisdn: Msisdn,
-    product: Held,
-    key: KeyOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Begin a product's next period now, for its fee."""
-    once = _once(key)
-    _apply(msisdn, lambda desk: desk.renew(msisdn, product, once), f"--key {once}", config, as_json)
-
-
-def advance_command(
-    msisdn: Msisdn,
-    product: Addon,
-    key: KeyOption = None,
-    config: ConfigOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Lend money, which the next top-ups pay back."""
-    once = _once(key)
-    _apply(
-        msisdn, lambda desk: desk.advance(msisdn, product, once), f"--key {once}", config, as_json
-    )
+    return command
 
 
 def late_usage_command(
@@ -195,10 +170,8 @@ def register(cli: typer.Typer) -> None:
     """Add the commands."""
     cli.command("topup", context_settings={"ignore_unknown_options": True})(topup_command)
     cli.command("products")(products_command)
-    cli.command("buy")(buy_command)
-    cli.command("drop")(drop_command)
-    cli.command("renew")(renew_command)
-    cli.command("advance")(advance_command)
+    for name, (work, told) in WITH_PRODUCT.items():
+        cli.command(name, help=told)(_with_product(work))
     cli.command("late-usage")(late_usage_command)
     cli.command("redeem")(redeem_command)
     cli.add_typer(vouchers, name="vouchers")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ocs import present
 from ocs.amounts import format_amount
-from ocs.app import open_store, utc_millis
+from ocs.app import open_store
 from ocs.catalogue_diff import Change, changes, findings
 from ocs.catalogue_store import (
     CatalogueStore,
@@ -21,7 +21,6 @@ from ocs.catalogue_store import (
     VersionRefused,
     catalogue_of,
     files_of,
-    timeline,
 )
 from ocs.cli_common import (
     FINDINGS,
@@ -31,8 +30,8 @@ from ocs.cli_common import (
     config_of,
     moment,
     run,
-    show,
 )
+from ocs.desk import utc_millis
 from ocs.model import UnitKind
 from ocs.rating.catalogue import Catalogue, CatalogueErrors, load as load_folder
 
@@ -43,7 +42,7 @@ OVERLAP = "overlap"
 FolderArgument = Annotated[
     Path | None, typer.Argument(help="Folder of the catalogue [the configured one]")
 ]
-Side = Annotated[str, typer.Argument(help="A folder, or a version that was loaded")]
+SideArgument = Annotated[str, typer.Argument(help="A folder, or a version that was loaded")]
 
 
 @asynccontextmanager
@@ -93,7 +92,7 @@ def check_command(
         table = Table("Product", "Price", "What", "Why")
         for each in listed:
             table.add_row(*map(escape, (each.product, each.price, each.kind, each.sentence)))
-        show(table)
+        present.show(table)
     else:
         many = f"{len(found.products)} products, {found.currency.name}"
         present.done(f"catalogue {found.version} is in order: {many}", False)
@@ -102,7 +101,7 @@ def check_command(
 
 @catalogue.command("diff")
 def diff_command(
-    old: Side, new: Side, config: ConfigOption = None, as_json: JsonOption = False
+    old: SideArgument, new: SideArgument, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Which prices change, of which products, old and new on sample quantities."""
     before, after = side(old, config), side(new, config)
@@ -112,7 +111,7 @@ def diff_command(
     elif not found:
         present.done("no price differs", False)
     else:
-        show(_changes(found, before, after))
+        present.show(_changes(found, before, after))
     raise typer.Exit(FINDINGS if found else 0)
 
 
@@ -139,11 +138,7 @@ def _changes(found: list[Change], old: Catalogue, new: Catalogue) -> Table:
 def _units(units: int, unit: UnitKind) -> str:
     if unit is UnitKind.SECONDS:
         return f"{units} s"
-    if unit is UnitKind.OCTETS:
-        for factor, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "KB")):
-            if units >= factor:
-                return f"{units // factor} {name}"
-    return str(units)
+    return present.quantity(units, unit.value) if unit is UnitKind.OCTETS else str(units)
 
 
 @catalogue.command("load")
@@ -158,7 +153,7 @@ def load_command(
     async def work() -> str:
         where = folder or Path(config_of(config).catalogue.folder)
         now = utc_millis()
-        starts = moment(at) if at else now
+        starts = moment(at) if at else None
         async with open_versions(config) as versions:
             made = await versions.load(files_of(where), starts, now, "cli")
         return f"catalogue {made.version} takes effect at {present.when(made.starts)}"
@@ -178,7 +173,9 @@ def list_command(config: ConfigOption = None, as_json: JsonOption = False) -> No
         async with open_versions(config) as versions:
             loads, base = await versions.loads(), await versions.base()
         now = utc_millis()
-        serving = next((v for v, starts in reversed(timeline(loads, base)) if starts <= now), "")
+        # Of those that have begun the last to begin, and of one moment the last to be loaded.
+        begun = sorted((each for each in loads if each.starts <= now), key=lambda each: each.starts)
+        serving = begun[-1].version if begun else base
         if as_json:
             rows = [asdict(each) for each in loads]
             shown = {"base": base, "serving": serving, "loads": rows}
@@ -186,11 +183,11 @@ def list_command(config: ConfigOption = None, as_json: JsonOption = False) -> No
             return
         table = Table("Version", "From", "Loaded", "By", "")
         if base:
-            table.add_row(base, "the start", "", "serve", "serves" if base == serving else "")
+            table.add_row(base, "the start", "", "serve", "" if begun else "serves")
         for each in loads:
-            state = "serves" if each.version == serving else ""
+            state = "serves" if begun and each is begun[-1] else ""
             times = present.when(each.starts), present.when(each.at)
             table.add_row(each.version, *times, escape(each.actor), state)
-        show(table)
+        present.show(table)
 
     run(work())

@@ -2,25 +2,21 @@
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 import uvloop
-from rich.console import Console
-from rich.table import Table
 
 from ocs.amounts import parse_amount
-from ocs.app import open_desk, utc_millis
+from ocs.app import open_desk
 from ocs.config import Config, load
-from ocs.desk import Desk
+from ocs.desk import Desk, utc_millis
 from ocs.log import configure
 from ocs.model import Micros, UtcMillis
-from ocs.present import LINE_MAX
+from ocs.simulate import read_moment
 
-DONE, FINDINGS, UNREACHABLE = 0, 1, 3
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FINDINGS, UNREACHABLE = 1, 3
 
 T = TypeVar("T")
 
@@ -69,21 +65,11 @@ def amount_of(text: str) -> Micros:
         raise typer.BadParameter(str(error)) from error
 
 
-def show(table: Table) -> None:
-    """A table in full: an amount must not be cut where the terminal or pipe is narrow."""
-    wide = Console(width=LINE_MAX)
-    needed = wide.measure(table).maximum
-    Console(width=max(needed, Console().width)).print(table)
-
-
 def moment(text: str | None) -> UtcMillis:
     """A moment with its zone; nothing is now."""
     if text is None:
         return utc_millis()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = EPOCH.replace(tzinfo=None)
-    if found.tzinfo is None or found < EPOCH:
+    found = read_moment(text)
+    if found is None:
         raise typer.BadParameter(f"{text!r} is no moment with its zone: 2019-03-04T12:00:00+06:00")
-    return UtcMillis((found - EPOCH) // timedelta(milliseconds=1))
+    return found

@@ -10,22 +10,15 @@ import typer
 from rich.table import Table
 
 from ocs import present
-from ocs.abmf.records import Records
 from ocs.amounts import format_amount
 from ocs.app import open_desk, open_store
 from ocs.books import Balance, LedgerEntry
-from ocs.catalogue_store import (
-    CatalogueStore,
-    Dated,
-    VersionRefused,
-    Versions,
-    catalogue_of,
-    dated,
-)
+from ocs.catalogue_diff import failing
+from ocs.catalogue_store import VersionRefused, catalogue_of, open_catalogues
 from ocs.charging.charges import charge_of
 from ocs.charging.context import FEE, facts
 from ocs.charging.questions import free_of
-from ocs.cli_catalogue import side
+from ocs.cli_catalogue import SideArgument, open_versions, side
 from ocs.cli_common import (
     FINDINGS,
     AtOption,
@@ -34,12 +27,12 @@ from ocs.cli_common import (
     config_of,
     moment,
     run,
-    show,
 )
 from ocs.desk import DeskError
-from ocs.explain import Currency, explain, explain_entry, failing, read_note
+from ocs.explain import Currency, explain, explain_entry, read_note
 from ocs.model import (
     AMOUNT_LIMIT,
+    NEVER,
     AccountId,
     Charge,
     Partition,
@@ -54,6 +47,7 @@ from ocs.rating.catalogue import Catalogue, load as load_folder
 from ocs.rating.lay import Laid, Laying, lay
 from ocs.rating.numbers import normalise
 from ocs.rating.price_ways import PriceWay, ways_of
+from ocs.rating.product import CALLS_OWED
 from ocs.rating.versions import Catalogues
 from ocs.rating.ways import offers
 from ocs.simulate import Result, Sum, Usage, UsageErrors, read_usage, simulate
@@ -104,7 +98,7 @@ class Payer:
         charge = charge_of(NOT_NAMED, offer, usage.units, None)
         free = free_of(self.balance, offer.sources)
         if self.has_money:
-            money = {name for way in offer.ways for name in way.sources if name not in ("owed",)}
+            money = {name for way in offer.ways for name in way.sources if name != CALLS_OWED}
             kept = {each.balance for of in self.subscriber.products for each in of.buckets}
             free |= {name: AMOUNT_LIMIT for name in money - kept if name in free}
         free = {name: amount - self.taken.get(name, 0) for name, amount in free.items()}
@@ -161,14 +155,13 @@ async def loaded(config: Path | None) -> Catalogues:
     """The versions that serve: those of the store, or the folder while nothing was loaded."""
     settings = config_of(config)
     folder = load_folder(Path(settings.catalogue.folder))
-    found: list[Dated] = []
     client, _ = await open_store(settings)
     try:
-        everything = Versions(CatalogueStore(client), folder, found.extend, lambda: UtcMillis(0))
-        await everything.refresh()
+        # At this clock none is over: all are kept, for whichever moment is asked for.
+        catalogues, _ = await open_catalogues(client, folder, lambda: NEVER)
     finally:
         await client.aclose()
-    return Catalogues(dated(found))
+    return catalogues
 
 
 def skipped(catalogue: Catalogue, priced: Priced, usage: Usage, who: Subscriber) -> list[str]:
@@ -204,7 +197,10 @@ def price_command(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What usage would cost a subscriber, or on a tariff, and why. Touches nothing."""
+    """What usage would cost a subscriber, or on a tariff, and why. Touches nothing.
+
+    A tariff without --at is that of the configured folder, for which no store is asked.
+    """
     if (msisdn is None) == (tariff is None):
         raise typer.BadParameter("give --subscriber or --tariff")
     usage = Usage(
@@ -268,24 +264,18 @@ def explain_command(
         settings = config_of(config)
         folder = load_folder(Path(settings.catalogue.folder))
         async with open_desk(settings, actor="cli") as desk:
-            who = await desk.find(msisdn)
-        client, epoch = await open_store(settings)
-        try:
-            records = Records(client, epoch.partitions)
-            entries = await records.entries(who.account_id, who.partition, SEARCHED)
-            found = [each for each in entries if record in (each.entry_id, str(each.sequence))]
-            if not found:
-                raise DeskError(f"the account of {msisdn} has no record {record}")
-            version = read_note(found[0].note).version
-            priced: Catalogue | None = folder if folder.version == version else None
-            if version and priced is None:
-                try:
-                    priced = catalogue_of(await CatalogueStore(client).files(version))
-                except VersionRefused:
-                    priced = None
-        finally:
-            await client.aclose()
-        return found[0], priced, folder
+            entries = await desk.statement(msisdn, SEARCHED)
+        found = [each for each in entries if record in (each.entry_id, str(each.sequence))]
+        if not found:
+            raise DeskError(f"the account of {msisdn} has no record {record}")
+        version = read_note(found[0].note).version
+        if version in ("", folder.version):
+            return found[0], folder if version else None, folder
+        async with open_versions(config) as versions:
+            try:
+                return found[0], catalogue_of(await versions.files(version)), folder
+            except VersionRefused:
+                return found[0], None, folder
 
     entry, catalogue, folder = run(work())
     ways = {} if catalogue is None else ways_in(catalogue)
@@ -305,8 +295,8 @@ def ways_in(catalogue: Catalogue) -> Mapping[str, PriceWay]:
 
 def simulate_command(
     usage: Annotated[Path, typer.Argument(help="CSV of usage records: docs/catalogue.md")],
-    old: Annotated[str, typer.Argument(help="A folder, or a version that was loaded")],
-    new: Annotated[str, typer.Argument(help="A folder, or a version that was loaded")],
+    old: SideArgument,
+    new: SideArgument,
     tariff: Annotated[str, typer.Option("--tariff", help="Of records that name none")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -336,7 +326,7 @@ def simulate_command(
         rows = {name: asdict(each) for name, each in result.by_subscriber.items()}
         typer.echo(json.dumps({"subscribers": rows, "total": asdict(result.total)}))
     else:
-        show(_result(result, before, after))
+        present.show(_result(result, before, after))
 
 
 class Side:

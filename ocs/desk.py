@@ -63,8 +63,8 @@ class DeskError(Exception):
     """Refused, with the sentence a person reads."""
 
 
-def wall_clock() -> UtcMillis:
-    """Now, in UTC."""
+def utc_millis() -> UtcMillis:
+    """The wall clock: rating time only, deadlines are the store's."""
     return UtcMillis(time.time_ns() // 1_000_000)
 
 
@@ -80,7 +80,7 @@ class Desk:
         catalogue: Catalogue,
         default_tariff: str,
         actor: str,
-        clock: Callable[[], UtcMillis] = wall_clock,
+        clock: Callable[[], UtcMillis] = utc_millis,
     ) -> None:
         self._client = client
         self._ledger = ledger

@@ -4,8 +4,8 @@ Pure: values in, sentences out. What happened is told from the ledger's entry an
 entry names; what would happen, from a charge and how it would be laid.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
@@ -72,31 +72,6 @@ def read_note(text: str) -> Note:
     return Note(text)
 
 
-def failing(conditions: object, holds: Callable[[object], bool]) -> tuple[str, ...]:
-    """The conditions, each by itself, that do not hold; `holds` judges values of the same type.
-
-    A condition that was not set has its default and asks nothing.
-    """
-    if not is_dataclass(conditions) or isinstance(conditions, type):
-        return ()
-    every = fields(conditions)
-    if any(_default(each) is MISSING for each in every):
-        return ()
-    found = []
-    for each in every:
-        value = getattr(conditions, each.name)
-        if value != _default(each) and not holds(type(conditions)(**{each.name: value})):
-            found.append(each.name)
-    # Some hold alone and not together: then all that were set are named.
-    if not found and not holds(conditions):
-        found = [each.name for each in every if getattr(conditions, each.name) != _default(each)]
-    return tuple(found)
-
-
-def _default(each: Field[object]) -> object:
-    return each.default_factory() if each.default_factory is not MISSING else each.default
-
-
 def describe(note: str, cost: int, currency: Currency) -> Iterator[str]:
     """By which version and price, and how much of the cost is tax."""
     read = read_note(note)
@@ -112,12 +87,10 @@ def _half_up(exact: Fraction, quantum: int) -> int:
     return int((2 * exact + quantum) // (2 * quantum)) * quantum
 
 
-def explain(
-    charge: Charge, before: Laid, laying: Laying, currency: Currency, note: str = ""
-) -> tuple[str, ...]:
+def explain(charge: Charge, before: Laid, laying: Laying, currency: Currency) -> tuple[str, ...]:
     """How units were laid from a state on, and how their cost came about."""
     cost = laying.state.booked - before.booked
-    found = [*describe(note or charge.note, cost, currency)]
+    found = [*describe(charge.note, cost, currency)]
     ways = {way.name: way for way in charge.ways}
     position = dict(before.parts)
     for stretch in laying.stretches:

@@ -25,6 +25,7 @@ from ocs.subscriber import (
     SubscriberId as SubscriberId,
     SubscriberState as SubscriberState,
     UtcMillis as UtcMillis,
+    id_of,
 )
 
 
@@ -76,7 +77,7 @@ class SessionContext:
     @property
     def subscriber_id(self) -> SubscriberId:
         """Who is served."""
-        return SubscriberId(f"{self.account_id}.{self.member}" if self.member else self.account_id)
+        return id_of(self.account_id, self.member)
 
 
 # --- how a stretch of usage is paid ------------------------------------------------------------
@@ -157,7 +158,6 @@ class Price:
     denominator: int
     legs: tuple[Leg, ...]
     name: str  # which price of which tariff matched, for records and people
-    until: UtcMillis | None = None  # from then on another price may apply; None: none is known
     counts: str = "total"  # of octets: "total", "input" or "output"
     least: int = 0  # micros: what an event costs at the least, once it costs anything
     most: int = 0  # micros at the most; 0: no limit

@@ -9,7 +9,7 @@ Exceptions:
 
 import string
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
@@ -62,12 +62,10 @@ class Texts:
         self,
         texts: Mapping[str, Mapping[str, str]],
         default: str,
-        amount: Callable[[int], str] = plain_amount,
         zone: tzinfo = UTC,
     ) -> None:
         self._texts = texts
         self._default = default
-        self._amount = amount
         self._zone = zone
 
     def text(self, kind: str, values: Mapping[str, str], language: str = "") -> str:
@@ -80,19 +78,14 @@ class Texts:
 
     def _shown(self, kind: str, name: str, value: str) -> str:
         if name in AMOUNTS and kind != UNITS_LEFT:
-            return self._amount(int(value))
+            return plain_amount(int(value))
         if name in MOMENTS and int(value):
             moment = datetime.fromtimestamp(int(value) // 1000, self._zone)
             return f"{moment:%d.%m.%Y}"
         return value if name not in MOMENTS else "-"
 
 
-def load(
-    folder: Path,
-    default: str,
-    amount: Callable[[int], str] = plain_amount,
-    zone: tzinfo = UTC,
-) -> Texts:
+def load(folder: Path, default: str, zone: tzinfo = UTC) -> Texts:
     """The texts of a folder: kk.toml, ru.toml, en.toml; NoticeErrors with all that is wrong."""
     problems: list[str] = []
     texts: dict[str, Mapping[str, str]] = {}
@@ -108,7 +101,7 @@ def load(
         problems.append(f"{default}.toml: the texts of the operator's own language expected")
     if problems:
         raise NoticeErrors(problems)
-    return Texts(texts, default, amount, zone)
+    return Texts(texts, default, zone)
 
 
 def _problems(given: Mapping[str, object]) -> list[str]:

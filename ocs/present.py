@@ -46,7 +46,7 @@ def _json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
-def _show(table: Table) -> None:
+def show(table: Table) -> None:
     """A table in full: an amount or a Session-Id must not be cut where the terminal or pipe is narrow."""
     needed = out.measure(table, options=out.options.update(max_width=LINE_MAX)).maximum
     Console(width=max(needed, out.width)).print(table)
@@ -103,7 +103,7 @@ def _subscriber(each: Subscriber) -> dict[str, object]:
 def _others(each: Balance) -> dict[str, dict[str, int]]:
     """Balances besides main money, in the unit of each: of money micros; a debt is below zero."""
     return {
-        name: {"left": held.amount - held.reserved, "reserved": held.reserved}
+        name: {"left": held.free, "reserved": held.reserved}
         for name, held in sorted(each.others.items())
         if held.amount or held.reserved
     }
@@ -123,7 +123,7 @@ def _pairs(title: str, rows: dict[str, object]) -> None:
     table = Table(title=title, show_header=False, title_justify="left")
     for name, value in rows.items():
         table.add_row(name.replace("_", " "), escape("-" if value is None else str(value)))
-    _show(table)
+    show(table)
 
 
 def subscriber(each: Subscriber, amounts: Balance, as_json: bool) -> None:
@@ -149,7 +149,7 @@ def subscribers(found: Sequence[Subscriber], as_json: bool) -> None:
             each.state.value,
             each.account_id,
         )
-    _show(table)
+    show(table)
 
 
 def quantity(amount: int, unit: str) -> str:
@@ -183,7 +183,7 @@ def balance(
             unit = (units or {}).get(name, "")
             shown = (quantity(held[each], unit) for each in ("left", "reserved"))
             table.add_row(escape(name), *(escape(each) for each in shown))
-        _show(table)
+        show(table)
 
 
 def topup(msisdn: str, outcome: PostOutcome, as_json: bool) -> None:
@@ -247,7 +247,7 @@ def statement(entries: Sequence[LedgerEntry], as_json: bool) -> None:
             escape(each.actor),
             escape(each.reason),
         )
-    _show(table)
+    show(table)
 
 
 def sessions(found: Sequence[OpenSession], as_json: bool) -> None:
@@ -283,7 +283,7 @@ def sessions(found: Sequence[OpenSession], as_json: bool) -> None:
             format_amount(each.reserved),
             state,
         )
-    _show(table)
+    show(table)
 
 
 def nodes(found: Sequence[Node]) -> None:
@@ -315,7 +315,7 @@ def check(found: Sequence[Findings], warnings: Sequence[str], as_json: bool) -> 
 def _left(bucket: Bucket, amounts: Balance) -> int:
     """What may be spent of a bucket: what is held is taken off."""
     held = amounts.others.get(bucket.balance)
-    return held.amount - held.reserved if held is not None else 0
+    return held.free if held is not None else 0
 
 
 def _moment(millis: int) -> str | None:
@@ -355,7 +355,7 @@ def products(owner: Subscriber, amounts: Balance, as_json: bool) -> None:
             left, until = str(_left(bucket, amounts)), _moment(bucket.ends) or "-"
             table.add_row(*row, escape(bucket.name), left, until)
             row = [""] * len(row)
-    _show(table)
+    show(table)
 
 
 def vouchers(codes: Sequence[str], as_json: bool) -> None:

@@ -135,12 +135,13 @@ class Scheduler:
 
     async def activate(self, subscriber: Subscriber) -> Subscriber:
         """The first use of a number that was not used yet: its tariff begins; another time nothing does."""
+        now = self._clock()
         outcome = await carry_out(
             self._ledger,
             await self._subscribers.refresh(subscriber),
             activate,
-            terms_of(self._catalogues.at(self._clock())),
-            self._clock(),
+            terms_of(self._catalogues.at(now)),
+            now,
             actor="scheduler",
             refresh=self._subscribers.refresh,
         )

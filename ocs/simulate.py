@@ -147,7 +147,7 @@ def _problems(cells: dict[str, str]) -> Iterator[str]:
     for name in ("subscriber", "service"):
         if not cells[name]:
             yield f"{name}: a name"
-    if _moment(cells["time"]) is None:
+    if read_moment(cells["time"]) is None:
         yield "time: a moment with its zone: 2019-03-04T12:00:00+06:00"
     if not _is_count(cells["units"], MAX_UNITS):
         yield "units: a whole number, not negative"
@@ -163,7 +163,8 @@ def _is_count(text: str, most: int) -> bool:
     return is_number and int(text) <= most
 
 
-def _moment(text: str) -> UtcMillis | None:
+def read_moment(text: str) -> UtcMillis | None:
+    """A moment with its zone, as people write it; None where it is none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -174,7 +175,7 @@ def _moment(text: str) -> UtcMillis | None:
 
 
 def _usage(line: int, cells: dict[str, str]) -> Usage:
-    at, group = _moment(cells["time"]), cells.get("rating_group", "")
+    at, group = read_moment(cells["time"]), cells.get("rating_group", "")
     return Usage(
         line,
         cells["subscriber"],

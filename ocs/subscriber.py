@@ -22,6 +22,11 @@ MAIN_MONEY = "main"
 NEVER = UtcMillis(0)
 
 
+def id_of(account_id: AccountId, member: str) -> SubscriberId:
+    """The name that a member of an account, or its only subscriber, is stored under."""
+    return SubscriberId(f"{account_id}.{member}" if member else account_id)
+
+
 class IdentityKind(StrEnum):
     """Subscription-Id-Type (RFC 8506, 8.47)."""
 
@@ -126,7 +131,7 @@ class Subscriber:
     @property
     def subscriber_id(self) -> SubscriberId:
         """The name it is stored under."""
-        return SubscriberId(f"{self.account_id}.{self.member}" if self.member else self.account_id)
+        return id_of(self.account_id, self.member)
 
     @property
     def due(self) -> UtcMillis:

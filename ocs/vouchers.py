@@ -80,21 +80,18 @@ class Vouchers:
             raise VoucherRefused(f"there is a batch {batch!r} already")
         salt = await self._salt()
         codes = [f"{secrets.randbelow(10**DIGITS):0{DIGITS}}" for _ in range(count)]
-        fields = (
-            "value",
-            value,
-            "batch",
-            batch,
-            "days",
-            valid_days,
-            "bonus",
-            bonus,
-            "expires",
-            expires,
-        )
         async with self._client.pipeline(transaction=False) as pipeline:
             for code in codes:
-                pipeline.hset(_key(hashed(code, salt)), items=[*fields])
+                pipeline.hset(
+                    _key(hashed(code, salt)),
+                    mapping={
+                        "value": value,
+                        "batch": batch,
+                        "days": valid_days,
+                        "bonus": bonus,
+                        "expires": expires,
+                    },
+                )
             await pipeline.execute()
         return codes
 

@@ -22,10 +22,10 @@ from ocs.app import (
     tell_waiting,
     tls_of,
     used_first,
-    utc_millis,
 )
 from ocs.catalogue_store import CatalogueStore, catalogue_of, files_of, open_catalogues
 from ocs.config import Config, ConfigErrors, Diameter, Peer, Tls, Workers
+from ocs.desk import utc_millis
 from ocs.metrics import Metrics
 from ocs.model import Identity, IdentityKind, Subscriber, SubscriberState, UtcMillis
 from ocs.node.restarts import Restarts

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ocs.catalogue_diff import asked_text, changes, covers, findings, may_meet
+from ocs.catalogue_diff import asked_text, changes, covers, failing, findings, may_meet
 from ocs.model import MICROS, Leg, Price, Rounding, UnitKind
 from ocs.rating.price import MAX_UNITS
 
@@ -96,6 +96,59 @@ def test_conditions_are_told_in_one_line() -> None:
     assert asked_text(ANY) == "always"
     assert asked_text(Asked(frozenset({"on", "off"}), True)) == "destinations off, on; fee True"
     assert asked_text(None) == "always"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Conditions as a tariff has them: the defaults ask nothing."""
+
+    destination: str = ""
+    is_home: bool | None = None
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WithoutDefaults:
+    """Nothing tells what is not asked."""
+
+    destination: str
+
+
+def _holds(asked: object) -> bool:
+    assert isinstance(asked, Listed)
+    is_there = asked.destination in ("", "on-net")
+    return is_there and asked.is_home in (None, True) and "vip" not in asked.groups
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (Listed(), ()),
+        (Listed("on-net", True), ()),
+        (Listed("off-net"), ("destination",)),
+        (Listed("off-net", True), ("destination",)),
+        (Listed("off-net", False, ("vip",)), ("destination", "is_home", "groups")),
+    ],
+)
+def test_the_conditions_that_fail_are_named(asked: Listed, names: tuple[str, ...]) -> None:
+    """Of those that were set, only what does not hold."""
+    assert failing(asked, _holds) == names
+
+
+def test_conditions_that_fail_together_are_all_named() -> None:
+    """Each holds alone: the pair is what fails."""
+
+    def not_both(asked: object) -> bool:
+        assert isinstance(asked, Listed)
+        return not (asked.destination and asked.is_home)
+
+    assert failing(Listed("on-net", True), not_both) == ("destination", "is_home")
+
+
+@pytest.mark.parametrize("other", [None, 3, Listed, WithoutDefaults("on-net")])
+def test_what_is_no_list_of_conditions_fails_none(other: object) -> None:
+    """Something without defaults cannot be asked piece by piece."""
+    assert failing(other, lambda _: False) == ()
 
 
 # --- findings -----------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from ocs.catalogue_store import (
     KEPT_MILLIS,
     LOADS,
     CatalogueStore,
-    Dated,
     Load,
     VersionRefused,
     Versions,
@@ -22,7 +21,7 @@ from ocs.catalogue_store import (
     timeline,
 )
 from ocs.model import UtcMillis
-from ocs.rating.catalogue import CatalogueErrors, load
+from ocs.rating.catalogue import Catalogue, CatalogueErrors, load
 
 FOLDER = Path(__file__).parents[1] / "config" / "catalogue"
 NOW = UtcMillis(1_551_679_200_000)
@@ -104,6 +103,22 @@ async def test_every_load_and_its_files_are_kept(redis: Redis) -> None:
     assert await store.files(version(THREE)) == THREE
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("", NOW),
+        ("starts = 2019-03-04T11:59:59+06:00\n", NOW),
+        ("starts = 2019-03-05T12:00:00+06:00\n", LATER),
+    ],
+)
+async def test_a_catalogue_may_say_itself_when_it_starts(
+    redis: Redis, said: str, expected: int
+) -> None:
+    """Of a load without a moment, at once where it names none or one that has passed."""
+    dated = ONE | {"catalogue.toml": ONE["catalogue.toml"] + said.encode()}
+    assert (await CatalogueStore(redis).load(dated, None, NOW, "cli")).starts == expected
+
+
 async def test_a_server_that_starts_again_says_anew_what_it_serves(redis: Redis) -> None:
     """While nothing was loaded the folder may change between starts."""
     store = CatalogueStore(redis)
@@ -154,8 +169,8 @@ class Swapped:
         self.found: list[tuple[str, int, int | None]] = []
         self.event = asyncio.Event()
 
-    def __call__(self, dated: Sequence[Dated]) -> None:
-        self.found = [(each.catalogue.version, each.starts, each.ends) for each in dated]
+    def __call__(self, dated: Sequence[Catalogue]) -> None:
+        self.found = [(each.version, each.starts, each.ends) for each in dated]
         self.event.set()
 
 

@@ -86,6 +86,17 @@ def test_what_was_loaded_is_listed_and_compared(ocs: Ocs, folder: Path, store: s
     assert ocs("catalogue", "diff", str(CATALOGUE), "nothing").code == 1
 
 
+def test_one_load_serves_where_a_version_was_loaded_twice(
+    ocs: Ocs, folder: Path, store: str
+) -> None:
+    """The one for later does not serve yet, though its version does."""
+    del store
+    for at in ((), ("--at", "2999-01-01T00:00:00+05:00")):
+        assert ocs("catalogue", "load", str(folder), *at).code == 0
+    rows = [line for line in ocs("catalogue", "list").out.splitlines() if "cli" in line]
+    assert ["serves" in row for row in rows] == [True, False]
+
+
 @pytest.mark.parametrize("at", ["noon", "2019-03-04T12:00:00", "1969-01-01T00:00:00Z"])
 def test_a_moment_without_its_zone_is_usage(ocs: Ocs, store: str, at: str) -> None:
     """Nobody would know which one is meant."""

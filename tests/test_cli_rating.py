@@ -1,10 +1,20 @@
 """`ocs price`, `ocs explain`, `ocs catalogue simulate`: figures by hand from the example tariffs."""
 
+import asyncio
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ocs.app import open_desk, open_ledger, open_store
+from ocs.cli_common import config_of
+from ocs.cli_rating import Payer
+from ocs.desk import utc_millis
+from ocs.rating.catalogue import load
+from ocs.rating.versions import Catalogues
+from ocs.simulate import Usage
+from tests.support.plans import plan
 from tests.test_cli import CATALOGUE, MSISDN, Ocs, ocs, store
 
 __all__ = ["ocs", "store"]  # the fixtures
@@ -66,6 +76,49 @@ def test_a_record_is_explained(ocs: Ocs, store: str) -> None:
     assert "Of main money: 10.00 KZT credited." in done.out
     assert ocs("explain", MSISDN, entry["id"]).out == done.out
     assert ocs("explain", MSISDN, "999").code == 1
+
+
+async def _call_of_a_minute() -> None:
+    """60 s on the subscriber's tariff, as a server that read the example catalogue charges them."""
+    settings = config_of(None)
+    client, epoch = await open_store(settings)
+    try:
+        ledger = await open_ledger(client, epoch)
+        async with open_desk(settings, actor="test") as desk:
+            who = await desk.find(MSISDN)
+        usage = Usage(0, MSISDN, utc_millis(), "voice", 60, "77051112233")
+        priced = Payer(who).price(Catalogues((load(CATALOGUE),)), usage)
+        assert priced is not None
+        await ledger.charge(plan(who, "I", 0, replace(priced.charge, used=None, requested=60)))
+        await ledger.charge(plan(who, "T", 1, replace(priced.charge, used=60)))
+    finally:
+        await client.aclose()
+
+
+def test_a_call_is_explained_by_the_version_that_priced_it(
+    ocs: Ocs, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """11/60 for each second, from the folder or the store; of a version that is in neither, no price."""
+    del store
+    assert ocs("subscriber", "add", MSISDN, "--balance", "30.00").code == 0
+    asyncio.run(_call_of_a_minute())
+    number = str(ocs("statement", MSISDN, "--json").json[0]["sequence"])
+    priced = f"Priced by catalogue version {load(CATALOGUE).version}, price conversations voice "
+    price = "from 0 on 11/60 KZT for each 1 begun"
+
+    def told() -> str:
+        done = ocs("explain", MSISDN, number)
+        assert done.code == 0 and priced in done.out and "11.00 KZT spent" in done.out
+        return done.out
+
+    assert price in told()
+    folder = Path(shutil.copytree(CATALOGUE, tmp_path / "catalogue"))
+    text = (folder / "conversations.toml").read_text()
+    (folder / "conversations.toml").write_text(text.replace('"11.00"', '"12.00"'))
+    monkeypatch.setenv("OCS_CATALOGUE__FOLDER", str(folder))
+    assert price not in told()
+    assert ocs("catalogue", "load", str(CATALOGUE)).code == 0
+    assert price in told()
 
 
 def test_usage_is_simulated_under_two_catalogues(ocs: Ocs, tmp_path: Path) -> None:

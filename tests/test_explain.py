@@ -1,12 +1,11 @@
 """Explanations: each figure of a charge is found again in a sentence, with its reason."""
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import pytest
 
 from ocs.books import Balance, LedgerEntry, Move
-from ocs.explain import Currency, explain, explain_entry, failing, read_note
+from ocs.explain import Currency, explain, explain_entry, read_note
 from ocs.model import (
     MICROS,
     AccountId,
@@ -45,7 +44,7 @@ def _laying(asked: Charge, units: int, free: dict[str, int], state: Laid) -> Lay
     return lay(asked, state, units, free, at=NOW, is_grant=True)
 
 
-# --- notes and conditions -----------------------------------------------------------------------
+# --- notes ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["", "3f2a", "a|b", "a|b|c", "a|b|1/0", "a|b|-1/2"])
@@ -59,59 +58,6 @@ def test_a_note_names_version_price_and_tax() -> None:
     """The name of a price may hold the sign that divides."""
     note = read_note("3f2a|base|night|12/112")
     assert (note.version, note.price, note.tax) == ("3f2a", "base|night", Fraction(3, 28))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Conditions as a tariff has them: the defaults ask nothing."""
-
-    destination: str = ""
-    is_home: bool | None = None
-    groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class WithoutDefaults:
-    """Nothing tells what is not asked."""
-
-    destination: str
-
-
-def _holds(asked: object) -> bool:
-    assert isinstance(asked, Asked)
-    is_there = asked.destination in ("", "on-net")
-    return is_there and asked.is_home in (None, True) and "vip" not in asked.groups
-
-
-@pytest.mark.parametrize(
-    ("asked", "names"),
-    [
-        (Asked(), ()),
-        (Asked("on-net", True), ()),
-        (Asked("off-net"), ("destination",)),
-        (Asked("off-net", True), ("destination",)),
-        (Asked("off-net", False, ("vip",)), ("destination", "is_home", "groups")),
-    ],
-)
-def test_the_conditions_that_fail_are_named(asked: Asked, names: tuple[str, ...]) -> None:
-    """Of those that were set, only what does not hold."""
-    assert failing(asked, _holds) == names
-
-
-def test_conditions_that_fail_together_are_all_named() -> None:
-    """Each holds alone: the pair is what fails."""
-
-    def not_both(asked: object) -> bool:
-        assert isinstance(asked, Asked)
-        return not (asked.destination and asked.is_home)
-
-    assert failing(Asked("on-net", True), not_both) == ("destination", "is_home")
-
-
-@pytest.mark.parametrize("other", [None, 3, Asked, WithoutDefaults("on-net")])
-def test_what_is_no_list_of_conditions_fails_none(other: object) -> None:
-    """Something without defaults cannot be asked piece by piece."""
-    assert failing(other, lambda _: False) == ()
 
 
 # --- what would be charged --------------------------------------------------------------------------

@@ -18,11 +18,12 @@ from ocs.account.holding import (
 )
 from ocs.account.life import swept, validity_over
 from ocs.account.money import CALLS_DUE, collected, marked, take_back, unmarked
-from ocs.account.standing import BILL, CALLS_OWED, Standing, comes_again, with_product, without
-from ocs.account.times import local_date, midnight
+from ocs.account.standing import BILL, Standing, comes_again, with_product, without
+from ocs.account.times import local_date
 from ocs.books import Act, Held, Movement, Notice, Posting
 from ocs.model import NEVER, Product, ProductState, SubscriberState, UtcMillis
-from ocs.rating.product import Late, ProductRule
+from ocs.rating.calendars import midnight
+from ocs.rating.product import CALLS_OWED, Late, ProductRule
 
 #: How long an end waits at a time for a session that still holds what was given.
 HELD_MILLIS = 5 * 60_000

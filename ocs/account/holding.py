@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from ocs.account.standing import (
     ADVANCE_OWED,
     BILL,
-    CALLS_OWED,
     DEBT,
     MONEY,
     Standing,
@@ -15,7 +14,7 @@ from ocs.account.standing import (
 from ocs.account.times import HOUR, days_after, days_left, end_of, first_of_next_month, local_date
 from ocs.books import Act, Movement
 from ocs.model import MAIN_MONEY, NEVER, Bucket, Product, ProductState, Subscriber, UtcMillis
-from ocs.rating.product import BucketRule, Fee, Late, ProductRule, Span
+from ocs.rating.product import CALLS_OWED, BucketRule, Fee, Late, ProductRule, Span
 
 #: The end of what is not short is told a day ahead.
 AHEAD = UtcMillis(24 * HOUR)

@@ -13,8 +13,7 @@ from ocs.account.standing import Refused, Standing, of_id, with_product
 from ocs.account.times import days_after
 from ocs.books import Act, Movement, Notice, Posting
 from ocs.model import MAIN_MONEY, NEVER, Product, ProductState, Subscriber, SubscriberState
-
-ACTIVATION = "activation"
+from ocs.rating.product import ACTIVATION
 
 
 def activate(standing: Standing) -> Posting | None:
@@ -30,8 +29,8 @@ def activate(standing: Standing) -> Posting | None:
     )
     movements: list[Movement] = []
     for _, rule in sorted(standing.terms.products.items()):
-        has_what_it_needs = not rule.requires or any(standing.has(each) for each in rule.requires)
-        if rule.given_on != ACTIVATION or of_id(subscriber, rule.id) or not has_what_it_needs:
+        is_given = rule.given_on == ACTIVATION and standing.has_needed(rule)
+        if not is_given or of_id(subscriber, rule.id):
             continue
         now = standing.now
         product = Product(subscriber.next_product, rule.id, ProductState.ACTIVE, now, period=now)

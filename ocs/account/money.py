@@ -10,12 +10,10 @@ from dataclasses import replace
 
 from ocs.account.fees import taken, waiting
 from ocs.account.holding import given, lapse, looked_at
-from ocs.account.purchase import rule_named
+from ocs.account.purchase import check_needed, rule_named
 from ocs.account.standing import (
-    ADVANCE,
     ADVANCE_OWED,
     BILL,
-    CALLS_OWED,
     DEBT,
     MONEY,
     Refused,
@@ -37,7 +35,7 @@ from ocs.model import (
     UtcMillis,
 )
 from ocs.rating.lifecycle import DEBT_MARK
-from ocs.rating.product import Bonus, ProductRule
+from ocs.rating.product import CALLS_OWED, Advance, Bonus, ProductRule
 
 DAY = 24 * HOUR
 #: What a top-up pays before it is the subscriber's.
@@ -135,9 +133,8 @@ def bonuses(standing: Standing, amount: int, channel: str) -> Iterator[tuple[Pro
             continue
         if bonus.channels and channel not in bonus.channels:
             continue
-        if rule.requires and not any(standing.has(each) for each in rule.requires):
-            continue
-        yield rule, bonus
+        if standing.has_needed(rule):
+            yield rule, bonus
 
 
 def with_bonus(standing: Standing, rule: ProductRule) -> tuple[Subscriber, tuple[Movement, ...]]:
@@ -208,9 +205,9 @@ def lend(standing: Standing, product_id: str, key: str) -> Posting:
     """Money lent: less its fee it is given, with its fee it is owed, first from the next top-up."""
     rule = rule_named(standing, product_id)
     lent = rule.advance
-    if rule.kind != ADVANCE or lent is None:
+    if lent is None:
         raise Refused(f"{rule.name} is no advance")
-    _check_advance(standing, rule)
+    _check_advance(standing, rule, lent)
     now = standing.now
     number = standing.subscriber.next_product
     product = Product(number, rule.id, ProductState.ACTIVE, now, period=now)
@@ -232,10 +229,7 @@ def lend(standing: Standing, product_id: str, key: str) -> Posting:
     )
 
 
-def _check_advance(standing: Standing, rule: ProductRule) -> None:
-    lent = rule.advance
-    if lent is None:
-        return
+def _check_advance(standing: Standing, rule: ProductRule, lent: Advance) -> None:
     subscriber, now = standing.subscriber, standing.now
     if standing.free(ADVANCE_OWED) < 0 or standing.free(DEBT) < 0:
         raise Refused("there is an advance or a debt that is not paid back")
@@ -245,8 +239,7 @@ def _check_advance(standing: Standing, rule: ProductRule) -> None:
         raise Refused(f"{rule.name} needs a top-up within the last days")
     if lent.age_days and now - age_begins(subscriber, now) < lent.age_days * DAY:
         raise Refused(f"{rule.name} needs a number of {lent.age_days} days")
-    if rule.requires and not any(standing.has(each) for each in rule.requires):
-        raise Refused(f"{rule.name} needs one of: {', '.join(sorted(rule.requires))}")
+    check_needed(standing, rule)
 
 
 def age_begins(subscriber: Subscriber, now: UtcMillis) -> UtcMillis:
@@ -272,9 +265,8 @@ def take_back(standing: Standing, product: Product) -> Posting:
         movements.append(Movement(Act.TAKE, standing.own, part))
     if any(each.act is Act.TAKE for each in movements):
         movements += [Movement(Act.REPAY, ADVANCE_OWED), Movement(Act.POUR, standing.own)]
-    number = standing.subscriber.subscriber_id, product.number
     return standing.posting(
-        f"back:{number[0]}:{number[1]}",
+        f"back:{standing.subscriber.subscriber_id}:{product.number}",
         "recovery",
         product.product,
         movements,

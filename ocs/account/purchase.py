@@ -9,21 +9,18 @@ from dataclasses import replace
 
 from ocs.account.fees import begun, price_of, renewed, stored, taken, told
 from ocs.account.holding import lapse_all, looked_at
-from ocs.account.standing import (
-    ADVANCE,
-    PROMOTION,
-    TARIFF,
-    Refused,
-    Standing,
-    is_fee_paid,
-    of_id,
-    without,
-)
+from ocs.account.standing import Refused, Standing, is_fee_paid, of_id, without
 from ocs.books import Movement, Notice, Posting
 from ocs.model import NEVER, Product, ProductState
-from ocs.rating.product import Fee, Late, ProductRule, Span
-
-CALENDAR = frozenset({Span.DAY, Span.WEEK, Span.MONTH})
+from ocs.rating.product import (
+    ADVANCE,
+    CALENDAR,
+    PROMOTION,
+    TARIFF,
+    Fee,
+    Late,
+    ProductRule,
+)
 
 
 def rule_named(standing: Standing, product_id: str) -> ProductRule:
@@ -42,10 +39,15 @@ def held(standing: Standing, number_or_id: str) -> Product:
     raise Refused(f"the subscriber does not have {number_or_id!r}")
 
 
+def check_needed(standing: Standing, rule: ProductRule) -> None:
+    """Whether the subscriber has what it requires; the sentence what."""
+    if not standing.has_needed(rule):
+        raise Refused(f"{rule.name} needs one of: {', '.join(sorted(rule.requires))}")
+
+
 def check(standing: Standing, rule: ProductRule) -> None:
     """Whether the subscriber may have one more of it; the sentence why not."""
-    if rule.requires and not any(standing.has(each) for each in rule.requires):
-        raise Refused(f"{rule.name} needs one of: {', '.join(sorted(rule.requires))}")
+    check_needed(standing, rule)
     others = {standing.subscriber.tariff, *(each.product for each in standing.subscriber.products)}
     others.discard(rule.id)
     for other in sorted(others - rule.forfeits):

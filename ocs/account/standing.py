@@ -16,12 +16,9 @@ from ocs.rating.product import ProductRule, Span
 
 #: Balances below zero: what late usage left, what a month on credit left, what an advance is owed.
 DEBT, BILL, ADVANCE_OWED = "debt", "bill", "owed.advance"
-#: What calls on credit are owed; it is collected whole.
-CALLS_OWED = "owed"
 #: The attribute of a subscriber who wants to be topped up: micros of main money, at or below which.
 AUTO_TOPUP = "auto_topup"
 MONEY = "money"
-TARIFF, PROMOTION, ADVANCE = "tariff", "promotion", "advance"
 
 
 class Refused(Exception):
@@ -94,12 +91,16 @@ class Standing:
     def free(self, balance: str) -> int:
         """What one of the other balances has that nothing holds; a debt is negative."""
         held = self.balance.others.get(balance)
-        return held.amount - held.reserved if held is not None else 0
+        return held.free if held is not None else 0
 
     def has(self, product_id: str) -> bool:
         """Whether the subscriber has a product, or is on a tariff, of this id."""
         subscriber = self.subscriber
         return product_id == subscriber.tariff or bool(of_id(subscriber, product_id))
+
+    def has_needed(self, rule: ProductRule) -> bool:
+        """Whether the subscriber has one of the products that another one requires."""
+        return not rule.requires or any(map(self.has, rule.requires))
 
     def offset(self, window_seconds: int) -> int:
         """The subscriber's own moment within a window, in milliseconds: always the same one."""

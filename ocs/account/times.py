@@ -1,25 +1,19 @@
 """Local days, weeks and months as moments of UTC. A span ends where the next one begins."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ocs.model import NEVER, UtcMillis
+from ocs.rating.calendars import midnight
 from ocs.rating.product import Every, Span
 
 HOUR = 3_600_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 MONTHS = 12
 
 
 def local_date(at: UtcMillis, zone: ZoneInfo) -> date:
     """The local day that a moment falls into."""
     return datetime.fromtimestamp(at // 1000, zone).date()
-
-
-def midnight(day: date, zone: ZoneInfo) -> UtcMillis:
-    """When a local day begins; where the clock is put forward at midnight, the moment it is."""
-    return UtcMillis((datetime(day.year, day.month, day.day, tzinfo=zone) - EPOCH) // MILLISECOND)
 
 
 def days_after(at: UtcMillis, days: int, zone: ZoneInfo) -> UtcMillis:

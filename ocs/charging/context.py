@@ -182,9 +182,8 @@ def facts(
     if has_paid(subscriber, at):
         found.append(FEE)
     if subscriber.roams and said.visited_network:
-        found.append(
-            ROAMING
-        )  # switched on: whether it is used is the network's place in the catalogue
+        # Switched on: whether it is used is the network's place in the catalogue.
+        found.append(ROAMING)
     if is_collect:
         found.append(COLLECT)
     return frozenset([*found, *_of_other(subscriber, other, groups)])

@@ -30,7 +30,6 @@ from ocs.model import (
     Refusal,
     RequestType,
     SessionContext,
-    Source,
     Subscriber,
     UnitKind,
 )
@@ -168,7 +167,7 @@ def plan(
         version=subscriber.version,
         context=b"",
         charges=tuple(_charge(each, around.is_denied) for each in found),
-        sources=_sources(found, subscriber),
+        sources=sources_of((each.offer.sources for each in found if each.offer), subscriber),
         reply="",
         is_refused_whole=True,
         supervision_seconds=0,
@@ -180,11 +179,6 @@ def plan(
         state_id=ccr.origin_state_id or 0,
         at=around.context.started,
     )
-
-
-def _sources(found: list[Line], subscriber: Subscriber) -> tuple[Source, ...]:
-    named = (each.offer.sources for each in found if each.offer is not None)
-    return sources_of(named, subscriber)
 
 
 def _charge(line: Line, is_refused: bool) -> Charge:

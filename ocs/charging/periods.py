@@ -122,18 +122,18 @@ def periods_of(
 def _stretches(find: Find, started: UtcMillis, last: UtcMillis) -> Iterator[Stretch]:
     """Every stretch from a session's start to `last`; an ordinary session has one."""
     begins, found = started, find(started)
-    while True:
-        ends, following = _change(found), found
-        while ends is not None and ends <= last:
-            following = find(ends)
-            if _lasting(following) != _lasting(found):
-                break
-            # Something might have changed then, and has not.
-            ends = _change(following, ends)
-        yield Stretch(begins, ends, found)
-        if ends is None or ends > last:
-            return
-        begins, found = ends, following
+    ends = _change(found)
+    if ends is not None and ends <= last:
+        found = _lasting(found)
+    while ends is not None and ends <= last:
+        following = find(ends)
+        lasting = _lasting(following)
+        if lasting != found:
+            yield Stretch(begins, ends, found)
+            begins, found = ends, lasting
+        # Else something might have changed then, and has not.
+        ends = _change(following, ends)
+    yield Stretch(begins, ends, found)
 
 
 def _change(found: tuple[Offer, ...], after: UtcMillis = NEVER) -> UtcMillis | None:
@@ -143,16 +143,16 @@ def _change(found: tuple[Offer, ...], after: UtcMillis = NEVER) -> UtcMillis | N
     return ends
 
 
-def _lasting(found: tuple[Offer, ...]) -> list[Offer]:
-    """The offers, whatever time they are for."""
-    return [replace(each, until=None, price=replace(each.price, until=None)) for each in found]
+def _lasting(found: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """The offers, whatever time they are for: so they can be compared."""
+    return tuple(replace(each, until=None) for each in found)
 
 
 def _periods(stretches: Iterator[Stretch], at: UtcMillis) -> Iterator[Period]:
     """Stretches of one price together: every request of a session gives them the same names."""
     period: Period | None = None
     for each in stretches:
-        if period is not None and prices(period.here.offers) == prices(each.offers):
+        if period is not None and _prices(period.here) == _prices(each):
             is_here = each.begins <= at
             here, before = (each, period.here) if is_here else (period.here, period.before)
             period = replace(period, ends=each.ends, here=here, before=before)
@@ -165,6 +165,5 @@ def _periods(stretches: Iterator[Stretch], at: UtcMillis) -> Iterator[Period]:
         yield period
 
 
-def prices(found: tuple[Offer, ...]) -> list[Price]:
-    """The prices of offers, whatever time they are for."""
-    return [replace(each.price, until=None) for each in found]
+def _prices(stretch: Stretch) -> list[Price]:
+    return [each.price for each in stretch.offers]

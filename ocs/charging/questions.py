@@ -71,7 +71,7 @@ def free_of(balance: Balance, sources: tuple[Source, ...]) -> dict[str, int]:
         if each.name == MAIN_MONEY:
             amount = balance.available
         elif held is not None and held.period == period:
-            amount = held.amount - held.reserved
+            amount = held.free
         found[each.name] = amount - each.floor
     return found
 

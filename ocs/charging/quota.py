@@ -34,8 +34,9 @@ def names_units(units: Units) -> bool:
 def is_money(mscc: MSCC) -> bool:
     """Whether the client has rated: CC-Money, and nothing that would have to be rated beside it."""
     groups = [*(each.units for each in mscc.usu), *([] if mscc.rsu is None else [mscc.rsu])]
-    has_units = any(names_units(replace(each, money=None)) for each in groups)
-    return not has_units and any(each.money is not None for each in groups)
+    if all(each.money is None for each in groups):
+        return False
+    return not any(names_units(replace(each, money=None)) for each in groups)
 
 
 def is_counted(mscc: MSCC, service: ServicePolicy) -> bool:

@@ -32,6 +32,16 @@ def local_time(at: UtcMillis, zone: str) -> datetime:
     return (EPOCH + at * MILLISECOND).astimezone(ZoneInfo(zone))
 
 
+def millis_of(moment: datetime) -> UtcMillis:
+    """A moment that has its zone, the other way round."""
+    return UtcMillis((moment - EPOCH) // MILLISECOND)
+
+
+def midnight(day: date, zone: ZoneInfo) -> UtcMillis:
+    """When a local day begins; where the clock is put forward at midnight, the moment it is."""
+    return millis_of(datetime.combine(day, time(), tzinfo=zone))
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
     """Minutes of the local day: from `begins` up to `ends`, over midnight where that is not later."""
@@ -85,7 +95,7 @@ def next_moment(at: UtcMillis, local: datetime, minutes: Iterable[int]) -> UtcMi
     which it is changed: then it may pass over some of them, or come back before them."""
     today = local.date()
     zone = str(local.tzinfo)
-    found = min(
+    found: int = min(
         moment
         for day in (today, today + timedelta(days=1), today + timedelta(days=2))
         for minute in minutes
@@ -107,10 +117,10 @@ def next_moment(at: UtcMillis, local: datetime, minutes: Iterable[int]) -> UtcMi
 
 # Whoever asks within a day asks for the same few moments.
 @lru_cache(maxsize=4096)
-def _moments(day: date, minute: int, zone: str) -> tuple[int, ...]:
+def _moments(day: date, minute: int, zone: str) -> tuple[UtcMillis, ...]:
     """When the clock shows a minute of a day: twice where it was put back in between, or never."""
     there = ZoneInfo(zone)
     local = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=there)
     both = {local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)}
     shown = (each for each in both if each.astimezone(there).replace(fold=0) == local)
-    return tuple((each - EPOCH) // MILLISECOND for each in shown)
+    return tuple(map(millis_of, shown))

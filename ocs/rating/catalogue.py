@@ -11,7 +11,7 @@ Exceptions:
 import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import lcm
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +19,8 @@ from types import MappingProxyType
 from ocs.model import NEVER, Price, SessionContext, Subscriber, UnitKind, UtcMillis
 from ocs.rating.calendars import Holidays, local_time
 from ocs.rating.numbers import SHORT_NUMBER_DIGITS, Numbering
-from ocs.rating.product import CounterRule, ProductRule
-from ocs.rating.read import COUNTS, TOTAL, PriceReader, Problem
+from ocs.rating.product import TARIFF, CounterRule, ProductRule
+from ocs.rating.read import COUNTS, TOTAL, PriceReader
 from ocs.rating.read_csv import (
     DESTINATIONS,
     TABLES,
@@ -37,8 +37,8 @@ from ocs.rating.read_general import (
     read_general,
 )
 from ocs.rating.read_price import EXACT_BELOW, Tax, read_tax
-from ocs.rating.read_product import PERCENT_USED, TARIFF, percents, read_counter, read_product
-from ocs.rating.read_value import is_table, micros
+from ocs.rating.read_product import PERCENT_USED, percents, read_counter, read_product
+from ocs.rating.read_value import Problem, is_table, micros
 from ocs.rating.tariff import HOME, INTERNATIONAL, NATIONAL, Occasion, PriceRule
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -163,15 +163,15 @@ class Catalogue:
 
 def find_prices(
     catalogue: Catalogue, rules: tuple[PriceRule, ...], occasion: Occasion
-) -> tuple[Price, ...]:
-    """The first price whose conditions hold at the moment; () where there is none.
+) -> tuple[tuple[Price, ...], UtcMillis | None]:
+    """The first price whose conditions hold at the moment, () where there is none; and the next moment
+    at which another may apply, None where none is known.
 
-    Where it counts one direction of data, it and the first that counts the other: input, output. Its
-    `until` is the next moment at which another may apply. Abroad nothing has a price for whoever may not
-    roam.
+    Where it counts one direction of data, it and the first that counts the other: input, output. Abroad
+    nothing has a price for whoever may not roam.
     """
     if occasion.network != HOME and not occasion.roams:
-        return ()
+        return (), catalogue.ends
     service = occasion.attributes.service
     found: list[Price] = []
     until = catalogue.ends
@@ -188,9 +188,7 @@ def find_prices(
         if change is None and (found[0].counts == TOTAL or len(found) > 1):
             break  # whatever comes behind a price without an end is never reached
     found.sort(key=lambda price: COUNTS.index(price.counts))
-    if until is None:
-        return tuple(found)
-    return tuple(replace(each, until=until) for each in found)
+    return tuple(found), until
 
 
 def _completes(price: Price, first: Price) -> bool:

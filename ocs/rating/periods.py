@@ -1,20 +1,17 @@
 """The local day, week or month that a counter is in: its label and its end."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ocs.model import UtcMillis
+from ocs.rating.calendars import local_time, midnight
 from ocs.rating.product import Span
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 
 
 def period(span: Span, at: UtcMillis, zone: str) -> tuple[str, UtcMillis]:
     """The date on which the period of a moment began, and when the period ends."""
-    day = (EPOCH + at * MILLISECOND).astimezone(ZoneInfo(zone)).date()
-    return _period(span, day, zone)
+    return _period(span, local_time(at, zone).date(), zone)
 
 
 # Whoever uses a counter on a day asks for the same few periods.
@@ -29,5 +26,4 @@ def _period(span: Span, day: date, zone: str) -> tuple[str, UtcMillis]:
     else:
         begins = day
         after = day + timedelta(days=1)
-    midnight = datetime.combine(after, time(), tzinfo=ZoneInfo(zone))
-    return begins.isoformat(), UtcMillis((midnight - EPOCH) // MILLISECOND)
+    return begins.isoformat(), midnight(after, ZoneInfo(zone))

@@ -4,11 +4,14 @@ Everything is an integer; the one rounding is a named rule on the running total 
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-from ocs.model import Charge, Leg, Micros, Price, RoundingMode
+from ocs.model import Charge, Leg, Micros, Price, RoundingMode, UnitKind
 
 #: No event is longer; the end of a leg that has none.
 MAX_UNITS = 2**50
+#: How much usage two prices are compared by: an hour, a megabyte, an event.
+COMPARED = {UnitKind.SECONDS: 3600, UnitKind.OCTETS: 1024**2, UnitKind.EVENTS: 1}
 
 
 def legs_cost(legs: Sequence[Leg], units: int) -> int:
@@ -69,3 +72,22 @@ def affordable(price: Price, money: int, wanted: int, used: int = 0) -> int:
         else:
             high = middle
     return low
+
+
+def is_free(price: Price) -> bool:
+    """Whether no usage of a price costs anything."""
+    is_counted = price.draws or price.then is not None
+    return not is_counted and not any(leg.price or leg.entry for leg in price.legs)
+
+
+def is_limited(price: Price) -> bool:
+    """Whether the last tier of a price comes to an end by itself."""
+    while price.then is not None:
+        price = price.then
+    return bool(price.draws)
+
+
+def compared_cost(prices: Sequence[Price]) -> Fraction:
+    """What prices of one service are compared by."""
+    exact = ((exact_cost(price, COMPARED[price.unit]), price) for price in prices)
+    return sum((whole + Fraction(rest, of.denominator) for (whole, rest), of in exact), Fraction(0))

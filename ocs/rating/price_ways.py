@@ -28,19 +28,10 @@ _built: dict[tuple[str, int], tuple[Price, tuple[PriceWay, ...]]] = {}
 def ways_of(product: str, price: Price) -> tuple[PriceWay, ...]:
     """The ways of a price and of its next tiers, paid by the account's own money."""
     # Prices live as long as their catalogue: the place in memory is a key while the price is kept here.
-    key = (product, id(price.legs))
+    key = (product, id(price))
     found = _built.get(key)
     if found is not None:
-        kept = found[0]
-        if kept is price or (
-            kept.legs is price.legs
-            and kept.draws is price.draws
-            and kept.then is price.then
-            and kept.needs == price.needs
-            and kept.floor == price.floor
-            and kept.denominator == price.denominator
-        ):
-            return found[1]
+        return found[1]
     tiers = []
     tier: Price | None = price
     while tier is not None:

@@ -23,6 +23,15 @@ class Span(StrEnum):
     PERIOD = "period"  # as long as the product's own period
 
 
+#: Those that end where the local calendar says.
+CALENDAR = frozenset({Span.DAY, Span.WEEK, Span.MONTH})
+TARIFF, ADDON, PROMOTION, ADVANCE = KINDS = ("tariff", "addon", "promotion", "advance")
+#: Events that give a product without its being asked for.
+ACTIVATION, *_ = OCCASIONS = ("activation",)
+#: The balance that calls on credit are owed on; what is owed is collected whole.
+CALLS_OWED = "owed"
+
+
 @dataclass(frozen=True, slots=True)
 class Every:
     """A span and, of HOURS and DAYS (and of several MONTHs), how many."""
@@ -143,7 +152,7 @@ class ProductRule:
 
     id: str
     name: str
-    kind: str  # "tariff", "addon", "promotion", "advance"
+    kind: str  # one of KINDS
     rules: tuple[PriceRule, ...] = ()  # its own prices; of an add-on, looked at before the tariff's
     is_cheapest: bool = False  # of an add-on: its price serves only where it is the lower one
     fee: Fee | None = None
@@ -159,7 +168,7 @@ class ProductRule:
     forfeits: frozenset[str] = frozenset()  # products that end when this one begins
     bonus: Bonus | None = None
     advance: Advance | None = None
-    given_on: str = ""  # "activation": comes with the first use of a number
+    given_on: str = ""  # ACTIVATION: comes with the first use of a number
     #: The price list that serves while its fee is not paid; "": its own, where conditions tell.
     fallback: str = ""
     #: Micros up to which its own prices may be owed where money is short (calls on credit); 0: not at all.

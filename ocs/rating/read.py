@@ -5,19 +5,23 @@ Every error is collected with its key; a price with errors is not built.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 
 from ocs.model import MICROS, Price, UnitKind, UtcMillis
-from ocs.rating.calendars import DAYS, EPOCH, MILLISECOND, Hours, read_hours
+from ocs.rating.calendars import DAYS, Hours, read_hours
 from ocs.rating.read_price import (
-    EXACT_BELOW as EXACT_BELOW,
-    STRETCH_KEYS as STRETCH_KEYS,
     CounterUnits,
     PriceBuilder,
     Tax,
-    read_tax,
 )
-from ocs.rating.read_value import UNITS, Problem as Problem, is_table as is_table, micros, units
+from ocs.rating.read_value import (
+    MOMENT,
+    UNITS,
+    Problem,
+    is_table,
+    micros,
+    moment,
+    units,
+)
 from ocs.rating.tariff import ANY, DIRECTIONS, HOME, NETWORKS, Conditions, PriceRule
 
 SERVICE_UNITS = {
@@ -252,14 +256,10 @@ class PriceReader:
         return networks or (ANY if is_anywhere else HOME)
 
     def _moment(self, key: str, given: Mapping[str, object], name: str) -> UtcMillis | None:
-        moment = given.get(name)
-        if isinstance(moment, datetime) and moment.tzinfo is not None:
-            return UtcMillis((moment - EPOCH) // MILLISECOND)
-        if name in given:
-            self.problem(
-                f"{key}.{name}", "a moment with its zone, not in quotes: 2016-07-01T00:00:00+06:00"
-            )
-        return None
+        found = moment(given.get(name))
+        if found is None and name in given:
+            self.problem(f"{key}.{name}", MOMENT)
+        return found
 
     def _destinations(self, key: str, given: object) -> frozenset[str]:
         if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
@@ -278,10 +278,6 @@ class PriceReader:
     ) -> Price | None:
         """The price of a table; other keys of it are somebody else's."""
         return PriceBuilder(self, key.rstrip("."), given, unit, name).build()
-
-    def tax_of(self, key: str, given: object) -> Tax | None:
-        """The taxes of a table, or None where something is wrong."""
-        return read_tax(self, key, given)
 
     def amount(self, key: str, given: object) -> int | None:
         """Micros of a decimal string, at most six decimals, not negative."""

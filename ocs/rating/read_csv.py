@@ -6,9 +6,8 @@ Each has a header line, and each key stands in it once. Every error is collected
 import csv
 import io
 from collections.abc import Callable, Mapping
-from typing import TypeGuard
 
-from ocs.rating.read_value import Problem
+from ocs.rating.read_value import Problem, is_digits
 
 DESTINATIONS, PORTED, NETWORKS = TABLES = ("destinations.csv", "ported.csv", "networks.csv")
 HEADERS = {
@@ -18,11 +17,6 @@ HEADERS = {
 }
 #: MCC alone, or MCC-MNC (TS 29.061, 16.4.7).
 NETWORK_DIGITS = (3, 5, 6)
-
-
-def is_digits(value: object) -> TypeGuard[str]:
-    """Whether a value is digits and nothing else."""
-    return isinstance(value, str) and value.isascii() and value.isdigit()
 
 
 def read_destinations(files: Mapping[str, str | None], problems: list[Problem]) -> dict[str, str]:

@@ -7,13 +7,12 @@ can be read and reported as well.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
 from ocs.model import NEVER, UtcMillis
-from ocs.rating.calendars import EPOCH, MILLISECOND, Holidays
+from ocs.rating.calendars import Holidays
 from ocs.rating.numbers import SHORT_NUMBER_DIGITS, Numbering
-from ocs.rating.read_value import Problem, is_table
+from ocs.rating.read_value import MOMENT, Problem, is_digits, is_table, moment
 
 CURRENCIES = {
     "KZT": (398, 2), "USD": (840, 2), "EUR": (978, 2), "RUB": (643, 2), "GBP": (826, 2),
@@ -89,13 +88,10 @@ def _zone(general: Mapping[str, object], problems: list[Problem]) -> str:
 
 
 def _starts(general: Mapping[str, object], problems: list[Problem]) -> UtcMillis:
-    moment = general.get("starts")
-    if isinstance(moment, datetime) and moment.tzinfo is not None:
-        return UtcMillis((moment - EPOCH) // MILLISECOND)
-    if moment is not None:
-        expected = "a moment with its zone, not in quotes: 2016-07-01T00:00:00+06:00"
-        problems.append(Problem(GENERAL, "starts", expected))
-    return NEVER
+    found = moment(general.get("starts"))
+    if found is None and "starts" in general:
+        problems.append(Problem(GENERAL, "starts", MOMENT))
+    return found or NEVER
 
 
 def _holidays(general: Mapping[str, object], problems: list[Problem]) -> Holidays:
@@ -127,10 +123,6 @@ def _currency(general: Mapping[str, object], problems: list[Problem]) -> Currenc
     return Currency(name, *CURRENCIES[name])
 
 
-def _is_digits(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value.isascii() and value.isdigit()
-
-
 def _numbering(general: Mapping[str, object], problems: list[Problem]) -> Numbering:
     given = general.get("numbering", {})
     if not is_table(given):
@@ -148,9 +140,9 @@ def _numbering(general: Mapping[str, object], problems: list[Problem]) -> Number
 
     for key in sorted(given.keys() - set(NUMBERING_KEYS)):
         expect(False, key, f"no such key; known are {', '.join(NUMBERING_KEYS)}")
-    expect(_is_digits(country), "country", 'digits in quotes: "7"')
+    expect(is_digits(country), "country", 'digits in quotes: "7"')
     expect(
-        trunk == "" or _is_digits(trunk), "trunk", 'digits in quotes: "8"; "" where none is dialled'
+        trunk == "" or is_digits(trunk), "trunk", 'digits in quotes: "8"; "" where none is dialled'
     )
     least, most = NATIONAL_DIGITS[0], NATIONAL_DIGITS[-1]
     expect(
@@ -159,7 +151,7 @@ def _numbering(general: Mapping[str, object], problems: list[Problem]) -> Number
         f"a whole number from {least} to {most}",
     )
     abroad = abroad if isinstance(abroad, list) else [None]
-    expect(all(map(_is_digits, abroad)), "international", 'a list of digits in quotes: ["00"]')
+    expect(all(map(is_digits, abroad)), "international", 'a list of digits in quotes: ["00"]')
     if len(problems) > before or type(digits) is not int:
         return home
     return Numbering(str(country), str(trunk), digits, tuple(map(str, abroad)))
@@ -168,7 +160,7 @@ def _numbering(general: Mapping[str, object], problems: list[Problem]) -> Number
 def _home_networks(general: Mapping[str, object], problems: list[Problem]) -> frozenset[str]:
     given = general.get("home_networks", [])
     listed = given if isinstance(given, list) else [None]
-    networks = [each for each in listed if _is_digits(each) and len(each) in NETWORK_DIGITS]
+    networks = [each for each in listed if is_digits(each) and len(each) in NETWORK_DIGITS]
     if networks != listed:
         expected = 'a list of MCC-MNC, five or six digits in quotes: ["40102"]'
         problems.append(Problem(GENERAL, "home_networks", expected))
@@ -201,7 +193,7 @@ def _short_numbers(general: Mapping[str, object], problems: list[Problem]) -> di
     for kind, numbers in given.items():
         key = f"short_numbers.{kind}"
         listed = numbers if isinstance(numbers, list) else [None]
-        short = [each for each in listed if _is_digits(each) and len(each) <= SHORT_NUMBER_DIGITS]
+        short = [each for each in listed if is_digits(each) and len(each) <= SHORT_NUMBER_DIGITS]
         if short != listed:
             expected = (
                 f'a list of numbers of up to {SHORT_NUMBER_DIGITS} digits, in quotes: ["112"]'

@@ -8,6 +8,13 @@ from collections.abc import Mapping
 
 from ocs.model import AMOUNT_LIMIT, Price, UnitKind
 from ocs.rating.product import (
+    ADDON,
+    ADVANCE,
+    CALENDAR,
+    KINDS,
+    OCCASIONS,
+    PROMOTION,
+    TARIFF,
     Advance,
     After,
     Bonus,
@@ -20,8 +27,9 @@ from ocs.rating.product import (
     ProductRule,
     Span,
 )
-from ocs.rating.read import CONDITION_KEYS, PRICE_KEYS, SERVICE_UNITS, PriceReader, is_table
+from ocs.rating.read import CONDITION_KEYS, PRICE_KEYS, SERVICE_UNITS, PriceReader
 from ocs.rating.read_table import Table, is_name
+from ocs.rating.read_value import count, is_table
 
 PRODUCT_KEYS = (
     "id", "name", "kind", "prices", "cheapest", "fee", "buckets", "after", "filter_id", "requires",
@@ -41,14 +49,10 @@ PRICED = tuple(
 BONUS_KEYS = ("from", "to", "channels", "mark", "days")
 ADVANCE_KEYS = ("amount", "fee", "lasts", "below", "age_days", "mark")
 COUNTER_KEYS = ("unit", "capacity", "every", "shared", "notices")
-TARIFF, ADDON, PROMOTION, ADVANCE = KINDS = ("tariff", "addon", "promotion", "advance")
-#: Events that give a product without its being asked for.
-OCCASIONS = ("activation",)
 #: Of amounts used, where neither the bucket nor the catalogue says.
 PERCENT_USED = (80, 100)
 #: How often a fee may come.
-COMES_AGAIN = frozenset({Span.HOURS, Span.DAYS, Span.DAY, Span.WEEK, Span.MONTH})
-CALENDAR = frozenset({Span.DAY, Span.WEEK, Span.MONTH})
+COMES_AGAIN = CALENDAR | {Span.HOURS, Span.DAYS}
 #: Whatever a bucket has no limit on.
 ALL = "all"
 MONEY = UnitKind.MONEY.value
@@ -79,11 +83,11 @@ def percents(given: object) -> tuple[int, ...] | None:
         return None
     found = []
     for each in given:
-        number = each.removesuffix("%").rstrip() if isinstance(each, str) else ""
-        is_number = number.isascii() and number.isdigit() and len(number) <= len("100")
-        if not is_number or number == each or not 1 <= int(number) <= 100:
+        text = each if isinstance(each, str) and each.endswith("%") else ""
+        number = count(text.removesuffix("%").rstrip(), 100)
+        if not number:
             return None
-        found.append(int(number))
+        found.append(number)
     return tuple(found)
 
 

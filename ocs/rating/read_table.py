@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ocs.rating.product import Every, Span
+from ocs.rating.read_value import count
 
 #: No span, no number of products or days is longer.
 MOST_COUNTED = 100_000
@@ -139,7 +140,5 @@ def _span(given: str) -> Every | None:
     if given in NAMED:
         return NAMED[given]
     number, _, name = given.partition(" ")
-    is_number = number.isascii() and number.isdigit() and len(number) <= len(str(MOST_COUNTED))
-    if name not in COUNTED or not is_number or not 0 < int(number) <= MOST_COUNTED:
-        return None
-    return Every(COUNTED[name], int(number))
+    found = count(number, MOST_COUNTED)
+    return Every(COUNTED[name], found) if name in COUNTED and found else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from ocs.model import RoundingMode
 from ocs.rating import read_product as reader
 from ocs.rating.calendars import DAYS
-from ocs.rating.product import After, Late
+from ocs.rating.product import KINDS, OCCASIONS, After, Late
 from ocs.rating.read import (
     CONDITION_KEYS,
     COUNTS,
@@ -14,9 +14,8 @@ from ocs.rating.read import (
     MESSAGE_CLASSES,
     PRICE_KEYS,
     SERVICE_UNITS,
-    STRETCH_KEYS,
 )
-from ocs.rating.read_price import TAX_KEYS, THEN_KEYS
+from ocs.rating.read_price import STRETCH_KEYS, TAX_KEYS, THEN_KEYS
 from ocs.rating.tariff import DIRECTIONS, NETWORKS
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -82,7 +81,7 @@ ADVANCE = {
 PRODUCT = {
     "id": NAME,
     "name": TEXT,
-    "kind": one_of(reader.KINDS),
+    "kind": one_of(KINDS),
     "cheapest": FLAG,
     "after": one_of(After),
     "filter_id": TEXT,
@@ -93,7 +92,7 @@ PRODUCT = {
     "lasts": SPAN,
     "ends_with_tariff": FLAG,
     "forfeits": NAMES,
-    "given_on": one_of(reader.OCCASIONS),
+    "given_on": one_of(OCCASIONS),
     "fallback": NAME,
     "credit": AMOUNT,
 }

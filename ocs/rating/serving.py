@@ -7,7 +7,6 @@ money without a price of their own (same order) and from own money.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 from ocs.model import (
     AMOUNT_LIMIT,
@@ -29,19 +28,22 @@ from ocs.model import (
 from ocs.rating.catalogue import Catalogue, find_prices
 from ocs.rating.offer import SLOW
 from ocs.rating.periods import period
-from ocs.rating.price import MAX_UNITS, exact_cost
+from ocs.rating.price import MAX_UNITS, compared_cost, is_free, is_limited
 from ocs.rating.price_ways import PriceWay, ways_of
-from ocs.rating.product import After, BucketRule, Payment, ProductRule, Span
+from ocs.rating.product import (
+    ADDON,
+    CALLS_OWED,
+    After,
+    BucketRule,
+    Payment,
+    ProductRule,
+    Span,
+)
 from ocs.rating.read import SERVICE_UNITS
 from ocs.rating.tariff import Occasion
 
-#: Where calls on credit are owed.
-OWED = "owed"
-ADDON = "addon"
 OWN_MONEY = (MAIN_MONEY,)
 FREE_LEGS = (Leg(0, MAX_UNITS, 1, 0),)
-#: How much usage two prices are compared by: an hour, a megabyte, an event.
-COMPARED = {UnitKind.SECONDS: 3600, UnitKind.OCTETS: 1024**2, UnitKind.EVENTS: 1}
 FOREVER = 2**63
 
 
@@ -90,6 +92,8 @@ class Moment:
         self._context = context
         self._at = at
         self._service = context.attributes.service
+        #: What a member's own counters begin with.
+        self._prefix = f"{subscriber.member}:" if subscriber.member else ""
         self._occasion = catalogue.occasion(
             subscriber, context, rating_group, service_identifiers, at
         )
@@ -112,11 +116,11 @@ class Moment:
         for price in prices:
             serving = Serving(price, product)
             # Where usage costs nothing no bucket is drawn on, but of a product that ends with it.
-            is_drawn = drawn.after is not After.PAY or not _is_free(price) or price is drawn.price
+            is_drawn = drawn.after is not After.PAY or not is_free(price) or price is drawn.price
             if is_drawn and price.unit is SERVICE_UNITS.get(self._service):
                 serving.ways.extend(drawn.ways)
             if price is not drawn.price and (
-                drawn.after is After.PAY or (drawn.product == product and _is_limited(price))
+                drawn.after is After.PAY or (drawn.product == product and is_limited(price))
             ):
                 serving.ways.extend(self._paid(product, price, drawn.money, not owed))
             serving.ways.extend(owed)
@@ -152,7 +156,7 @@ class Moment:
         if not best[1]:
             best = self._tariff()
         for each in cheap:
-            if not best[1] or _cost(each[1]) < _cost(best[1]):
+            if not best[1] or compared_cost(each[1]) < compared_cost(best[1]):
                 best = each
         return best
 
@@ -191,13 +195,8 @@ class Moment:
         return rule.id, self._find(rule, occasion)
 
     def _find(self, rule: ProductRule, occasion: Occasion) -> tuple[Price, ...]:
-        found = find_prices(self._catalogue, rule.rules, occasion)
-        if found:
-            self._changes(found[0].until)
-        else:
-            for each in rule.rules:
-                if each.service == self._service:
-                    self._changes(each.conditions.next_change(self._at, occasion.local))
+        found, until = find_prices(self._catalogue, rule.rules, occasion)
+        self._changes(until)
         return found
 
     # --- buckets ---------------------------------------------------------------------------
@@ -304,21 +303,20 @@ class Moment:
     ) -> Iterator[PriceWay]:
         """The tiers of a price, each paid by the account within an allowance, then by own money."""
         subscriber = self._subscriber
-        own = subscriber.money
+        own = subscriber.money or MAIN_MONEY
         if subscriber.allowance is None:
-            sources = (*money, self._main() if own in ("", MAIN_MONEY) else self._own(own))
+            sources = (*money, self._own(own))
             for built in ways_of(product, price):
                 way = self._limited(built.way)
                 if not is_last or sources != OWN_MONEY:
                     way = replace(way, sources=sources, stops=is_last)
                 yield PriceWay(way, built.denominator)
             return
-        prefix = f"{subscriber.member}:" if subscriber.member else ""
         month = self._label(Span.MONTH)[: len("YYYY-MM")]
-        allowance = f"{prefix}allowance@{month}"
+        allowance = f"{self._prefix}allowance@{month}"
         self.sources[allowance] = Source(allowance, -subscriber.allowance)
-        sources = money if own in ("", MAIN_MONEY) else (*money, self._own(own))
-        main = (self._main(),)
+        sources = money if own == MAIN_MONEY else (*money, self._own(own))
+        main = (self._own(MAIN_MONEY),)
         for built in ways_of(product, price):
             way = self._limited(built.way)
             draws = (*way.draws, Draw(allowance, 0))
@@ -328,13 +326,9 @@ class Moment:
             if sources:
                 yield PriceWay(replace(way, sources=sources, stops=is_last), built.denominator)
 
-    def _main(self) -> str:
-        floor = -self._subscriber.credit_limit
-        self.sources[MAIN_MONEY] = Source(MAIN_MONEY, floor, self._catalogue.notices)
-        return MAIN_MONEY
-
     def _own(self, balance: str) -> str:
-        self.sources[balance] = Source(balance, 0, self._catalogue.notices)
+        floor = -self._subscriber.credit_limit if balance == MAIN_MONEY else 0
+        self.sources[balance] = Source(balance, floor, self._catalogue.notices)
         return balance
 
     def _limited(self, way: Way) -> Way:
@@ -344,8 +338,7 @@ class Moment:
         draws = []
         for draw in way.draws:
             rule = self._catalogue.counters[draw.source]
-            prefix = f"{self._subscriber.member}:" if self._subscriber.member else ""
-            name = f"{'' if rule.is_shared else prefix}c.{rule.name}"
+            name = f"{'' if rule.is_shared else self._prefix}c.{rule.name}"
             # What is entered once belongs to the day that the event begins in.
             is_entry = not draw.amount and draw.step > 0
             label = self._label(rule.span, of_event=is_entry)
@@ -360,7 +353,7 @@ class Moment:
             if rule is None or not rule.credit:
                 continue
             for price in self._find(rule, self._occasion)[:1]:
-                self.sources[OWED] = Source(OWED, -rule.credit)
+                self.sources[CALLS_OWED] = Source(CALLS_OWED, -rule.credit)
                 built = ways_of(rule.id, price)[0]
                 way = self._limited(built.way)
                 end = min(price.limit or MAX_UNITS, way.legs[-1].end)
@@ -368,31 +361,11 @@ class Moment:
                     replace(leg, end=min(leg.end, end)) for leg in way.legs if leg.start < end
                 )
                 floor = end if end < MAX_UNITS else way.floor
-                owed = replace(way, name=f"o.{way.name}", legs=legs, sources=(OWED,), floor=floor)
+                owed = replace(
+                    way, name=f"o.{way.name}", legs=legs, sources=(CALLS_OWED,), floor=floor
+                )
                 return [PriceWay(owed, built.denominator)]
         return []
-
-
-def _is_free(price: Price) -> bool:
-    """Whether no usage of a price costs anything."""
-    is_counted = price.draws or price.then is not None
-    return not is_counted and not any(leg.price or leg.entry for leg in price.legs)
-
-
-def _is_limited(price: Price) -> bool:
-    """Whether the last tier of a price comes to an end by itself."""
-    while price.then is not None:
-        price = price.then
-    return bool(price.draws)
-
-
-def _cost(prices: tuple[Price, ...]) -> Fraction:
-    """What prices are compared by."""
-    total = Fraction(0)
-    for price in prices:
-        whole, rest = exact_cost(price, COMPARED[price.unit])
-        total += whole + Fraction(rest, price.denominator)
-    return total
 
 
 def _stand_in(service: str, product: str, bucket: str) -> Price:

@@ -25,8 +25,6 @@ class Catalogues:
 
     def at(self, moment: UtcMillis) -> Catalogue:
         """The version that serves at a moment; before the first one begins, that one."""
-        if len(self._versions) == 1:
-            return self._versions[0]
         for each in reversed(self._versions):
             if each.starts <= moment:
                 return each

@@ -112,9 +112,7 @@ def _offer(
     denominator = lcm(*{way.denominator for each in windows for way in each.serving.ways})
     for window in windows:
         for each in window.serving.ways:
-            way = each.way
-            if each.denominator != denominator:
-                way = scaled(way, denominator // each.denominator)
+            way = scaled(each.way, denominator // each.denominator)
             if window.begins or window.ends:
                 way = replace(way, begins=window.begins, ends=window.ends)
             ways.append(way)

@@ -7,11 +7,11 @@ import pytest
 from ocs.account.agenda import next_step
 from ocs.account.money import after_topup, late_usage, lend, topup
 from ocs.account.purchase import drop
-from ocs.account.standing import ADVANCE_OWED, BILL, CALLS_OWED, DEBT, Refused
+from ocs.account.standing import ADVANCE_OWED, BILL, DEBT, Refused
 from ocs.books import PostStatus
 from ocs.model import NEVER, RatingAttributes, SubscriberState
 from ocs.rating.lifecycle import allows
-from ocs.rating.product import Advance, Bonus, BucketRule, Fee, ProductRule, Span
+from ocs.rating.product import CALLS_OWED, Advance, Bonus, BucketRule, Fee, ProductRule, Span
 from tests.account.book import MAIN, Book, at, day_of, every, subscriber, tenge
 
 OKOA = ProductRule(

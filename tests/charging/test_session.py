@@ -19,6 +19,7 @@ from ocs.model import (
     Partition,
     Refusal,
     RequestType,
+    SessionContext,
     Source,
     Subscriber,
     SubscriberState,
@@ -48,14 +49,19 @@ RG_10_FAILED = bytes.fromhex("000001b0 4000000c 0000000a")
 RG_99_FAILED = bytes.fromhex("000001b0 4000000c 00000063")
 
 
-def planned(ccr: CCR, policy: ServicePolicy, subscriber: Subscriber = SUBSCRIBER) -> ChargePlan:
-    """The plan of a request whose session is known."""
-    first = voice(INITIAL, 0) if policy.name == "voice" else data(INITIAL, 0)
+def planned_in(
+    context: SessionContext | None,
+    ccr: CCR,
+    policy: ServicePolicy,
+    subscriber: Subscriber | None,
+    partition: Partition = SUBSCRIBER.partition,
+) -> ChargePlan:
+    """The plan of a request of a session that remembers this; None: it is not known."""
     return plan(
         ccr,
-        context=new_context(first, policy, subscriber, catalogue(), UtcMillis(1)),
+        context=context,
         subscriber=subscriber,
-        partition=subscriber.partition,
+        partition=partition,
         catalogues=catalogues(),
         policy=policy,
         at=UtcMillis(1),
@@ -64,6 +70,13 @@ def planned(ccr: CCR, policy: ServicePolicy, subscriber: Subscriber = SUBSCRIBER
         peer="dra.example.net",
         context_bytes=b"context" if ccr.request_type == INITIAL else b"",
     )
+
+
+def planned(ccr: CCR, policy: ServicePolicy, subscriber: Subscriber = SUBSCRIBER) -> ChargePlan:
+    """The plan of a request whose session is known."""
+    first = voice(INITIAL, 0) if policy.name == "voice" else data(INITIAL, 0)
+    context = new_context(first, policy, subscriber, catalogue(), UtcMillis(1))
+    return planned_in(context, ccr, policy, subscriber)
 
 
 def only(made: ChargePlan) -> Charge:
@@ -119,19 +132,7 @@ def test_other_service_than_the_session() -> None:
     """A session opened as a call has no price for octets."""
     ccr = data(UPDATE, 1, mscc(10, octets(7), ANY))
     context = new_context(voice(INITIAL, 0), VOICE, SUBSCRIBER, catalogue(), UtcMillis(1))
-    made = plan(
-        ccr,
-        context=context,
-        subscriber=SUBSCRIBER,
-        partition=SUBSCRIBER.partition,
-        catalogues=catalogues(),
-        policy=DATA,
-        at=UtcMillis(1),
-        answered={},
-        owner="w0",
-        peer="p",
-        context_bytes=b"",
-    )
+    made = planned_in(context, ccr, DATA, SUBSCRIBER)
     assert (only(made).refusal, only(made).ways) == (Refusal.RATING_FAILED, ())
 
 
@@ -155,19 +156,8 @@ def test_units_that_the_service_does_not_count(
 
 def test_session_never_seen() -> None:
     """Without a context there is nothing to price by: usage only, for the orphan record."""
-    made = plan(
-        data(UPDATE, 5, mscc(10, octets(7), ANY)),
-        context=None,
-        subscriber=None,
-        partition=Partition(200),
-        catalogues=catalogues(),
-        policy=DATA,
-        at=UtcMillis(1),
-        answered={},
-        owner="w0",
-        peer="p",
-        context_bytes=b"",
-    )
+    ccr = data(UPDATE, 5, mscc(10, octets(7), ANY))
+    made = planned_in(None, ccr, DATA, None, Partition(200))
     assert (made.partition, made.account_id, made.version) == (200, "", 0)
     assert (made.subscriber_id, made.sources) == ("", ())
     assert made.charges == (Charge("10", 7, None),)
@@ -341,19 +331,8 @@ def test_balances_of_a_plan() -> None:
 
 def test_session_of_somebody_whom_this_worker_has_not_read() -> None:
     """It is planned from what the session remembers; the ledger sends the snapshot."""
-    made = plan(
-        data(UPDATE, 5, mscc(10, octets(7), ANY)),
-        context=new_context(data(INITIAL, 0), DATA, SUBSCRIBER, catalogue(), UtcMillis(1)),
-        subscriber=None,
-        partition=SUBSCRIBER.partition,
-        catalogues=catalogues(),
-        policy=DATA,
-        at=UtcMillis(1),
-        answered={},
-        owner="w0",
-        peer="p",
-        context_bytes=b"",
-    )
+    context = new_context(data(INITIAL, 0), DATA, SUBSCRIBER, catalogue(), UtcMillis(1))
+    made = planned_in(context, data(UPDATE, 5, mscc(10, octets(7), ANY)), DATA, None)
     assert (made.account_id, made.subscriber_id, made.version) == ("7", "7", 0)
     assert only(made).refusal is Refusal.NONE and only(made).ways
 

@@ -171,3 +171,5 @@ async def test_crash_leaves_without_a_word(rig: Rig) -> None:
     await client.drop()
     await client.drop()
     await rig.reaches("ocs_diameter_disconnects_total", 1, cause="connection lost")
+    assert rig.count("ocs_diameter_disconnects_total", cause="connection lost") == 1
+    assert rig.count("ocs_diameter_disconnects_total", cause="the peer left") == 0

@@ -182,7 +182,8 @@ async def test_capabilities(name: str, redis: Redis) -> None:
 
 
 async def test_client_that_ignores_the_server_profits_from_a_top_up(redis: Redis) -> None:
-    """Kamailio answers no Re-Auth-Request. Its next update is granted what the money pays for now."""
+    """Kamailio answers no Re-Auth-Request. Its next update is granted what the money pays for now: of
+    32.00 its 65 s cost 11.92 (65 x 11/60), and 60 s more are reserved for 11.00."""
     profile = profile_of("kamailio")
     async with served(redis, profile) as rig:
         await rig.subscriber(profile["tenge"], tariff="conversations")
@@ -195,6 +196,7 @@ async def test_client_that_ignores_the_server_profits_from_a_top_up(redis: Redis
         await player.top_up(20)
         granted = {"268": 2001, "456/268": 2001, "456/431/420": 60, "456/430": "absent"}
         await player.step({**update, "reads": granted})
+        assert await rig.money() == (2008, 1100)
 
 
 async def test_last_report_without_identifier_is_paid(redis: Redis) -> None:

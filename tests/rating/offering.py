@@ -2,7 +2,7 @@
 
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,12 @@ from ocs.model import (
     UtcMillis,
     Way,
 )
+from ocs.rating.calendars import millis_of
 from ocs.rating.catalogue import Catalogue, load
 from ocs.rating.offer import Offer
 from ocs.rating.versions import Catalogues
 from ocs.rating.ways import offers
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALMATY = ZoneInfo("Asia/Almaty")
 GENERAL = """
 currency = "KZT"
@@ -64,8 +64,7 @@ step = "1 KB"
 
 def local(text: str) -> UtcMillis:
     """A moment at home."""
-    moment = datetime.fromisoformat(text).replace(tzinfo=ALMATY)
-    return UtcMillis((moment - EPOCH) // timedelta(milliseconds=1))
+    return millis_of(datetime.fromisoformat(text).replace(tzinfo=ALMATY))
 
 
 #: The beginning of what was always there.

@@ -1,12 +1,21 @@
 """Local hours, days and holidays, through changes of the clock."""
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from ocs.model import UtcMillis
-from ocs.rating.calendars import Holidays, Hours, local_time, next_moment, read_hours
+from ocs.rating.calendars import (
+    Holidays,
+    Hours,
+    local_time,
+    midnight,
+    millis_of,
+    next_moment,
+    read_hours,
+)
 
 BERLIN, ALMATY = "Europe/Berlin", "Asia/Almaty"
 HOUR = 3_600_000
@@ -123,3 +132,25 @@ def test_nothing_changes_before_the_next_moment(
         return hours.hold(local.hour * 60 + local.minute)
 
     assert {hold(moment) for moment in range(at, until, 60_000)} == {hold(at)}
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "begins"),
+    [
+        (date(2019, 3, 4), ALMATY, "2019-03-03 18:00"),
+        (date(2019, 3, 31), BERLIN, "2019-03-30 23:00"),
+        (date(2019, 4, 1), BERLIN, "2019-03-31 22:00"),
+        # The clock goes from 00:00 to 01:00: the day begins at that moment.
+        (date(2019, 3, 31), "Asia/Beirut", "2019-03-30 22:00"),
+    ],
+)
+def test_midnight(day: date, zone: str, begins: str) -> None:
+    """A local day begins at its midnight, or at its first moment where there is none."""
+    assert midnight(day, ZoneInfo(zone)) == utc(begins)
+
+
+def test_millis() -> None:
+    """Since 1970 in UTC, of whatever zone; what is finer is cut off."""
+    local = datetime(1970, 1, 1, 1, 0, 0, 7_999, tzinfo=ZoneInfo(BERLIN))
+    assert millis_of(local) == 7
+    assert local_time(UtcMillis(7), BERLIN) == local.replace(microsecond=7_000)

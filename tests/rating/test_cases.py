@@ -27,7 +27,8 @@ from ocs.model import (
 )
 from ocs.rating.catalogue import find_prices, load
 from ocs.rating.price import affordable, cost
-from ocs.rating.read import PriceReader, Problem
+from ocs.rating.read import PriceReader
+from ocs.rating.read_value import Problem
 
 DATA = Path(__file__).parent / "data"
 CATALOGUE = Path(__file__).parents[2] / "config" / "catalogue"
@@ -62,7 +63,7 @@ def priced(
         account, partition, attributes.service, tariff, NOW, fee_is_paid, attributes, ""
     )
     occasion = EXAMPLE.occasion(subscriber, context, group, identifiers, NOW)
-    return find_prices(EXAMPLE, EXAMPLE.tariffs[tariff].rules, occasion)
+    return find_prices(EXAMPLE, EXAMPLE.tariffs[tariff].rules, occasion)[0]
 
 
 def find(row: Row) -> Price | None:

@@ -1,21 +1,19 @@
 """The local day, week and month of a counter."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from ocs.model import UtcMillis
+from ocs.rating.calendars import millis_of
 from ocs.rating.periods import period
 from ocs.rating.product import Span
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(text: str, zone: str) -> UtcMillis:
     """A local moment."""
-    local = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
-    return UtcMillis((local - EPOCH) // timedelta(milliseconds=1))
+    return millis_of(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,25 @@
 The store's twin of this arithmetic is compared with it in tests/abmf/test_money_lua.py.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
 import pytest
 from hypothesis import given, strategies as st
 
-from ocs.model import Leg, Price, Rounding, RoundingMode, UnitKind
-from ocs.rating.price import MAX_UNITS, affordable, can_pay, cost, exact_cost, rounded
+from ocs.model import Draw, Leg, Price, Rounding, RoundingMode, UnitKind
+from ocs.rating.price import (
+    MAX_UNITS,
+    affordable,
+    can_pay,
+    compared_cost,
+    cost,
+    exact_cost,
+    is_free,
+    is_limited,
+    rounded,
+)
 
 HALF_UP, UP = RoundingMode.HALF_UP, RoundingMode.UP
 
@@ -229,3 +240,34 @@ def test_affordable_is_the_largest(price: Price, used: int, wanted: int, money: 
 def test_more_money_never_buys_less(price: Price, wanted: int, money: int, more: int) -> None:
     """The grant grows with the money."""
     assert affordable(price, money + more, wanted) >= affordable(price, money, wanted)
+
+
+# --- what prices are told apart by ----------------------------------------------------------------
+
+
+def test_free() -> None:
+    """No step and no entry costs anything, and nothing is counted on the way."""
+    free = priced(Leg(0, MAX_UNITS, 60, 0))
+    assert is_free(free)
+    assert not is_free(priced(Leg(0, MAX_UNITS, 60, 1)))
+    assert not is_free(priced(Leg(0, MAX_UNITS, 60, 0, 30)))
+    assert not is_free(replace(free, draws=(Draw("day", 60, 60),)))
+    assert not is_free(replace(free, then=free))
+
+
+def test_limited() -> None:
+    """The last tier decides: where it is counted too, nothing serves behind it."""
+    endless = priced(Leg(0, MAX_UNITS, 60, 1))
+    counted = replace(endless, draws=(Draw("day", 60, 60),))
+    assert not is_limited(endless)
+    assert is_limited(counted)
+    assert not is_limited(replace(counted, then=endless))
+    assert is_limited(replace(counted, then=counted))
+
+
+def test_compared() -> None:
+    """By an hour, exactly; two directions of data together, a megabyte of each."""
+    assert compared_cost(()) == 0
+    assert compared_cost((priced(Leg(0, MAX_UNITS, 60, 1), denominator=7),)) == Fraction(60, 7)
+    data = replace(priced(Leg(0, MAX_UNITS, 1024, 2, 1), denominator=3), unit=UnitKind.OCTETS)
+    assert compared_cost((data, data)) == 2 * Fraction(2049, 3)

@@ -10,8 +10,10 @@ from ocs.model import Leg, Rounding, RoundingMode, UnitKind
 from ocs.rating.calendars import Hours
 from ocs.rating.price import MAX_UNITS, exact_cost
 from ocs.rating.product import ProductRule
-from ocs.rating.read import EXACT_BELOW, PriceReader, Problem, is_table
+from ocs.rating.read import PriceReader
+from ocs.rating.read_price import EXACT_BELOW
 from ocs.rating.read_product import read_product
+from ocs.rating.read_value import Problem, is_table
 from ocs.rating.tariff import Conditions
 
 CLASSES = frozenset({"on-net", "off-net"})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from ocs.rating.read_csv import is_digits, read_destinations, read_networks, read_ported
+from ocs.rating.read_csv import read_destinations, read_networks, read_ported
 from ocs.rating.read_value import Problem
 
 Reader = Callable[[Mapping[str, str | None], list[Problem]], dict[str, str]]
@@ -70,9 +70,3 @@ def test_rows() -> None:
     expected = {"250": "cis", "25001": "partners", "310410": "far"}
     assert read_networks(networks, problems) == expected
     assert problems == []
-
-
-def test_digits() -> None:
-    """ASCII digits, and at least one."""
-    assert is_digits("007")
-    assert not any(map(is_digits, ("", "+7", "٧", "²", 7, None)))

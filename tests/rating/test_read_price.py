@@ -6,9 +6,10 @@ import pytest
 
 from ocs.model import Draw, Leg, Price
 from ocs.rating.price import MAX_UNITS, cost
-from ocs.rating.read import PriceReader, Problem
+from ocs.rating.read import PriceReader
 from ocs.rating.read_price import Tax
 from ocs.rating.read_product import read_product
+from ocs.rating.read_value import Problem
 
 CALL: dict[str, object] = {"service": "voice", "price": "6.00", "per": "1 min", "step": "1 s"}
 MESSAGE: dict[str, object] = {"service": "sms", "price": "1.00", "per": "1 message"}

@@ -19,8 +19,9 @@ from ocs.rating.product import (
     ProductRule,
     Span,
 )
-from ocs.rating.read import PriceReader, Problem
+from ocs.rating.read import PriceReader
 from ocs.rating.read_product import percents, read_counter, read_product
+from ocs.rating.read_value import Problem
 
 CLASSES = frozenset({"on-net", "off-net", "landline"})
 PRICE = '[[prices]]\nservice = "voice"\nprice = "6.00"\nper = "1 min"\nstep = "1 s"\n'
@@ -368,6 +369,7 @@ def test_counter() -> None:
         (["1000 %"], None),
         (["0 %"], None),
         (["٣ %"], None),
+        (["80 "], None),
     ],
 )
 def test_percents(given: object, expected: tuple[int, ...] | None) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ocs.rating import read_product as reader, schema
 from ocs.rating.catalogue import load
-from ocs.rating.read import CONDITION_KEYS, PRICE_KEYS, STRETCH_KEYS
+from ocs.rating.read import CONDITION_KEYS, PRICE_KEYS
 from ocs.rating.read_csv import HEADERS
 from ocs.rating.read_general import GENERAL, GENERAL_KEYS, NUMBERING_KEYS
-from ocs.rating.read_price import TAX_KEYS, THEN_KEYS
+from ocs.rating.read_price import STRETCH_KEYS, TAX_KEYS, THEN_KEYS
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = (DOCS / "catalogue.md").read_text()

@@ -62,7 +62,8 @@ def test_a_price_holds_until_the_next_version_begins() -> None:
         occasion = Occasion(
             RatingAttributes("voice"), "", "home", "", False, None, frozenset(), moment, local, "thu"
         )  # fmt: skip
-        (price,) = find_prices(served, served.tariffs["base"].rules, occasion)
-        return price.until
+        prices, ends = find_prices(served, served.tariffs["base"].rules, occasion)
+        assert len(prices) == 1
+        return ends
 
     assert (until(1000), until(5000)) == (5000, None)

@@ -37,6 +37,8 @@ def test_too_old(server: dict[str, object]) -> None:
 def test_new_enough(server: dict[str, object]) -> None:
     """7 and everything after it, of both kinds; Valkey's own version counts, not the one it mimics."""
     refuse_unfit(server, {"maxmemory_policy": "noeviction"})
+    with pytest.raises(StoreRefused, match="may evict keys"):  # the version is not what is refused
+        refuse_unfit(server, {"maxmemory_policy": "allkeys-lru"})
 
 
 async def test_evicting(redis: Redis) -> None:

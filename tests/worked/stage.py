@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -29,12 +29,11 @@ from ocs.model import (
     SubscriberState,
     UtcMillis,
 )
+from ocs.rating.calendars import millis_of
 from ocs.rating.product import ProductRule
 from tests.support.memory_ledger import MemoryLedger
 from tests.worked.cases import COIN, Case, Event, File, Has, Name, catalogue, names_of
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 PARTITION = Partition(1)
 #: How far a debt of the start line may go.
 DEEP = 10**15
@@ -114,9 +113,7 @@ class Stage:
 
     def moment(self, text: str) -> UtcMillis:
         """A local moment."""
-        return UtcMillis(
-            (datetime.fromisoformat(text).replace(tzinfo=self.zone) - EPOCH) // MILLISECOND
-        )
+        return millis_of(datetime.fromisoformat(text).replace(tzinfo=self.zone))
 
     # --- the start line --------------------------------------------------------------------------
 

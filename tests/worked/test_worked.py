@@ -107,50 +107,75 @@ def test_the_catalogue_loads(stem: str) -> None:
 # --- the cases --------------------------------------------------------------------------------------
 
 
-async def play(which: Which, books: Books, clock: Clock, cut: Cut, account: str = "1") -> None:
-    """Play a case: each event has its charge and moves what it says, and nothing else."""
+def differences(where: str, **seen: tuple[object, object]) -> list[str]:
+    """What is not as it must be, by name; of each pair the first is what was found."""
+    return [
+        f"{where}: {name}: {found!r}, not {expected!r}"
+        for name, (found, expected) in seen.items()
+        if found != expected
+    ]
+
+
+async def play(which: Which, books: Books, clock: Clock, cut: Cut, account: str = "1") -> list[str]:
+    """Play a case up to the first event that has not its charge, or moves more or less than it says; what
+    is different there."""
     file = read(which[0])
     case = file["cases"][which[1]]
     stage = Stage(which[0], file, case, books, clock, AccountId(account))
     await stage.begin()
     before = await stage.amounts()
-    assert {name: before[name] for name in case["start"]} == case["start"]
+    found = differences(
+        "start", balances=({name: before[name] for name in case["start"]}, case["start"])
+    )
     for number, event in enumerate(case["events"]):
+        if found:
+            return found
+        where = f"event {number + 1}"
         if "at" in event:
             await stage.pass_time(stage.moment(event["at"]))
         if "do" not in event:
-            await use(stage, event, number, cut)
+            found += await use(stage, event, number, cut)
         else:
             if event["do"] == "late":  # another operator reports usage that was not controlled
-                assert Usage(stage, event, number, cut).cost() == event["amount"] * stage.coin
+                costs = Usage(stage, event, number, cut).cost()
+                found += differences(where, cost=(costs, event["amount"] * stage.coin))
             await stage.act(event)
         after = await stage.amounts()
         moves = {name: after[name] - before[name] for name in after if after[name] != before[name]}
-        assert moves == event["moves"]
+        found += differences(where, moves=(moves, event["moves"]))
         stage.see(event)
         before = after
-    assert {name: before[name] for name in case["end"]} == case["end"]
+    return found or differences(
+        "end", balances=({name: before[name] for name in case["end"]}, case["end"])
+    )
 
 
-async def use(stage: Stage, event: Event, number: int, cut: Cut) -> None:
-    """Usage is refused, or costs what it says up to the unit where it is cut."""
+async def use(stage: Stage, event: Event, number: int, cut: Cut) -> list[str]:
+    """Usage is refused, or costs what it says up to the unit where it is cut; what is different."""
     used = await Usage(stage, event, number, cut).play()
-    assert used.is_refused is event.get("refused", False)
-    assert used.cost == event["charge"] * stage.coin
-    assert used.slow == event.get("slow", 0)
+    seen: dict[str, tuple[object, object]] = {
+        "refused": (used.is_refused, event.get("refused", False)),
+        "cost": (used.cost, event["charge"] * stage.coin),
+        "slow": (used.slow, event.get("slow", 0)),
+    }
     if "cut" in event:
-        assert used.units == event["cut"]
+        seen["cut"] = used.units, event["cut"]
     if "charges" in event:
-        totals = [0, *used.booked]
-        added = [late - early for early, late in pairwise(totals)]
-        assert added == [each * stage.coin for each in event["charges"]]
+        added = [late - early for early, late in pairwise([0, *used.booked])]
+        seen["charges"] = added, [each * stage.coin for each in event["charges"]]
+    return differences(f"event {number + 1}", **seen)
+
+
+def test_a_difference_is_named() -> None:
+    """Whatever was found otherwise than it must be; nothing else."""
+    assert differences("start", cost=(1, 2), slow=(0, 0)) == ["start: cost: 1, not 2"]
 
 
 @pytest.mark.parametrize("which", everything(), ids=title)
 async def test_in_one_piece(which: Which) -> None:
     """What is charged, what moves, where it ends: as published."""
     clock = Clock()
-    await play(which, Paper(clock), clock, whole)
+    assert await play(which, Paper(clock), clock, whole) == []
 
 
 @settings(max_examples=15, deadline=None)
@@ -163,7 +188,7 @@ async def test_in_pieces(which: Which, data: st.DataObject) -> None:
     def pieces(units: int) -> int:
         return data.draw(st.integers(1, units))
 
-    await play(which, Paper(clock), clock, pieces)
+    assert await play(which, Paper(clock), clock, pieces) == []
 
 
 def thirds(units: int) -> int:
@@ -180,4 +205,4 @@ async def test_on_the_store(stem: str, cut: Cut, redis: Redis) -> None:
     clock = Clock()
     ledger = RedisLedger(redis, library, clock=clock)
     for number, _ in enumerate(read(stem)["cases"]):
-        await play((stem, number), ledger, clock, cut, str(number + 1))
+        assert await play((stem, number), ledger, clock, cut, str(number + 1)) == []

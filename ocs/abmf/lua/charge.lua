@@ -96,23 +96,9 @@ local function charge(KEYS, ARGV)
   if is_spare then release_all(session, keys.session, account, keys.ledger, ending, charges) end
   local is_short = write_charges(keys, session, charges, account, entry)
   local total, mark = sum_up(session)
-  if kind == 'I' then
-    -- Either may be there before the session: of an orphan, or the answer to a refund.
-    redis.call('PERSIST', keys.session)
-    redis.call('PERSIST', keys.answers)
-    redis.call('HSET', keys.session, 'state', 'open', 'id', session_id, 'account', ARGV[11],
-      'context', ARGV[6], 'started', text(now), 'realm', ARGV[13], 'state_id', ARGV[17])
-  end
+  if kind == 'I' then open_session(keys, ARGV, now) end
   if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(math.min(at, now))) end
-  if is_open then
-    -- The latest of a session's validity times counts (RFC 8506, 13).
-    local deadline = text(math.max(now + tonumber(ARGV[9]), tonumber(session.deadline or '0')))
-    redis.call('HSET', keys.session, 'host', ARGV[12], 'peer', ARGV[14], 'owner', ARGV[15],
-      'deadline', deadline)
-    redis.call('ZADD', keys.due, deadline, session_id)
-    redis.call('HSET', keys.open, session_id, mark)
-    expect(keys, session, session_id, overdue_of(charges, now))
-  end
+  if is_open then keep_open(keys, session, ARGV, now, mark, overdue_of(charges, now)) end
   local is_over = is_open and status ~= 'charged'
   if is_over then release_all(session, keys.session, account, keys.ledger, ending) end
   local available = account.balance - account.reserved - account.floor

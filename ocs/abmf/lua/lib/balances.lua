@@ -1,4 +1,4 @@
--- The balances of an account besides its own money, and the entry that explains what moves.
+-- The balances of an account besides its own money, and what its subscribers are told of them.
 --
 -- A balance is kept as `a:<id>` amount and `r:<id>` reserved; a counter, whose source is "<id>@<label>",
 -- with `k:<id>`, the label of the period it counts. Another label begins it anew.
@@ -101,37 +101,4 @@ local function change_others(account, amounts, reserved)
     end
   end
   return table.concat(told, ';')
-end
-
--- Moves main money (a table of changes) and other balances, and writes the entry that explains it.
-local function move(account, ledger, entry, moved, amounts, reserves)
-  local spent, reserved = moved.spent or 0, moved.reserved or 0
-  local credited, written = moved.credited or 0, moved.written_off or 0
-  local before = account.balance
-  local changes = {credited - spent - written, reserved, credited, spent, written, 1}
-  for i, name in ipairs(AMOUNTS) do
-    if changes[i] ~= 0 then
-      account[name] = redis.call('HINCRBY', account.key, name, text(changes[i]))
-    end
-  end
-  tell_crossings(account, 'main', before, account.balance)
-  local fields = {
-    'seq', text(account.seq), 'prev', account.last, 'account', account.id, 'credited', text(credited),
-    'spent', text(spent), 'reserved', text(reserved), 'written_off', text(written),
-    'after_credited', text(account.credited), 'after_balance', text(account.balance),
-    'after_reserved', text(account.reserved), 'after_spent', text(account.spent),
-    'after_written_off', text(account.written_off),
-  }
-  if amounts then
-    local moves = change_others(account, amounts, reserves)
-    if moves ~= '' then fields[#fields + 1], fields[#fields + 2] = 'moves', moves end
-  end
-  for name, value in pairs(entry) do
-    if value ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = type(value) == 'number' and text(value) or value
-    end
-  end
-  account.last = redis.call('XADD', ledger, '*', unpack(fields))
-  redis.call('HSET', account.key, 'last', account.last)
 end

@@ -1,4 +1,4 @@
--- Shared by the functions: the clock, numbers as text, the account and its entries.
+-- Shared by the functions: the clock, numbers as text, amounts by name, the account.
 
 -- The limit of amounts: see ocs.model.AMOUNT_LIMIT.
 local LIMIT = 9000000000000000
@@ -62,8 +62,8 @@ end
 
 local AMOUNTS = {'balance', 'reserved', 'credited', 'spent', 'written_off', 'seq'}
 
--- The account's amounts as numbers, nil when there is none. What a plan names of its other balances is
--- added by `read_sources`.
+-- The account's amounts as numbers, nil when there is none. Other balances are read where they are needed
+-- (`stored_of`).
 local function account_of(key)
   local found = redis.call('HMGET', key, 'last', unpack(AMOUNTS))
   if not found[2] then return nil end

@@ -1,38 +1,5 @@
 -- Lays units on the ways of a charge, in order, as if one by one: a way is taken as far as its time, its
--- axis, its draws and its money reach.
---
--- `state` is how far an event is: `parts` in the order they were entered, each with the units on its own
--- axis and their exact cost; `units` in all, `booked` money; of this projection what was `taken` by
--- source, `paid` in money, and `laid` by way; `last` is the way that cost money last. `free` is what may be taken of each source.
-
--- The state as a session keeps it. A way that is no longer in the plan keeps its cost, whole micros of it
--- where the denominators differ.
-local function state_of(charge, packed, units, booked)
-  local state = {parts = {}, of = {}, units = units, booked = booked, taken = {}, paid = 0, laid = {}}
-  if not packed and units > 0 and #charge.ways > 0 then
-    packed = charge.ways[1].name .. ' ' .. text(units) .. ' 0 0 1'
-  end
-  for name, n, whole, rest, denominator in (packed or ''):gmatch('([^ ;]+) (%d+) (%d+) (%d+) (%d+)') do
-    local part = {name = name, units = tonumber(n), whole = tonumber(whole), rest = tonumber(rest)}
-    local way = charge.named[name]
-    if way then part.whole, part.rest = cost(way.legs, charge.denominator, part.units)
-    elseif tonumber(denominator) ~= charge.denominator then part.rest = 0 end
-    state.parts[#state.parts + 1], state.of[name] = part, part
-    if way and part.whole + part.rest > 0 then state.last = way end
-  end
-  return state
-end
-
--- A copy to try on; nothing is taken in it yet.
-local function projection_of(state)
-  local copy = {parts = {}, of = {}, units = state.units, booked = state.booked, taken = {}, paid = 0,
-    laid = {}, last = state.last}
-  for i, each in ipairs(state.parts) do
-    local part = {name = each.name, units = each.units, whole = each.whole, rest = each.rest}
-    copy.parts[i], copy.of[each.name] = part, part
-  end
-  return copy
-end
+-- axis, its draws and its money reach. `free` is what may be taken of each source.
 
 -- A way on which a step is begun that is paid, and how many units it has left.
 local function begun(charge, state)
@@ -58,4 +25,64 @@ local function begun(charge, state)
       if left and left > 0 then return way, left end
     end
   end
+end
+
+-- Units until `moment` comes to `border`, a unit being `tick` milliseconds.
+local function units_until(border, moment, tick, otherwise)
+  if tick == 0 then return otherwise end
+  return math.min(otherwise, math.ceil((border - moment) / tick))
+end
+
+-- The first way that can take the next unit, and how many of `most` from there on.
+local function next_way(charge, state, free, most, moment, how)
+  local last = not how.is_grant and last_way(charge, moment)
+  for number, way in ipairs(charge.ways) do
+    if way.begins > moment then
+      most = units_until(way.begins, moment, how.tick, most)
+    elseif is_served(way, moment) then
+      local view, n = view_of(charge, state, way), most
+      if way.ends > 0 then n = units_until(way.ends, moment, how.tick, n) end
+      local inside = math.min(n, way.legs[#way.legs].stop - view.at)
+      if inside > 0 or way ~= last then n = inside
+      else
+        -- Past its end the last way serves as long as none behind it begins to.
+        for i = number + 1, #charge.ways do
+          local begins = charge.ways[i].begins
+          if begins > moment then n = units_until(begins, moment, how.tick, n) end
+        end
+      end
+      if n > 0 then
+        local fits, is_short = fitting(charge, state, view, free, n, how.is_grant)
+        if fits > 0 then return view, fits end
+        if is_short and way.stops then return nil end
+      end
+    end
+  end
+end
+
+-- Lays up to `wanted` units from the state on; returns how many. `how`: the moment of the first unit
+-- (`at`), milliseconds of each (`tick`), `is_grant` (bounded by the limit, and floors hold), and `is_apart`
+-- (a way that is apart ends it).
+local function lay(charge, state, free, wanted, how)
+  local laid = 0
+  while laid < wanted and #charge.ways > 0 do
+    local most = wanted - laid
+    if how.is_grant and charge.limit > 0 then most = math.min(most, charge.limit - state.units) end
+    if most <= 0 then break end
+    local way, n = begun(charge, state)
+    local view = way and view_of(charge, state, way)
+    if way then n = math.min(n, most)
+    else view, n = next_way(charge, state, free, most, how.at + laid * how.tick, how) end
+    local before = state.laid[#state.laid]
+    if not view or (how.is_apart and view.way.is_apart and before and before.name ~= view.way.name) then break end
+    take(charge, state, free, view, n)
+    laid = laid + n
+  end
+  return laid
+end
+
+-- Whether one more unit could be granted; nothing is taken.
+local function can_go_on(charge, state, free, how)
+  if charge.limit > 0 and state.units >= charge.limit then return false end
+  return (begun(charge, state) or next_way(charge, state, free, 1, how.at, how)) ~= nil
 end

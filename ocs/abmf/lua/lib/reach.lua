@@ -1,4 +1,4 @@
--- How far one way reaches from a state of the event on (lay.lua): its draws and its money.
+-- How far one way reaches from a state of the event on (state.lua): its draws and its money.
 
 -- A way as it stands in the event: its position, and what all other parts cost.
 local function view_of(charge, state, way)
@@ -43,7 +43,7 @@ end
 -- rounding has left of the other's last quantum pays nothing for it, or whoever reports more often would
 -- pay less. Who stood before the other and could not pay the least cost does not come in once it is paid.
 local function alone(charge, state, view)
-  if #state.parts == 0 or state.last == view.way or state.last and state.last.name == view.way.name then return 0 end
+  if #state.parts == 0 or (state.last and state.last.name == view.way.name) then return 0 end
   local whole, rest = exact(charge, view, 0)
   if whole + rest == 0 then return 0 end
   local own, low = cost(view.way.legs, charge.denominator, view.at)

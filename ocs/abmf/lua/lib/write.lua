@@ -1,5 +1,6 @@
--- Writes what `settle` and `grant` decided: an entry for each service, and its fields. Returns whether
--- a service came to the end of the money that was not there before.
+-- Writes what `settle` and `grant` decided, and what the session keeps of its owner.
+
+-- How what a charge holds of each balance changes.
 local function reserves_of(charge)
   local reserves = {}
   for source, amount in pairs(charge.held) do reserves[source] = -amount end
@@ -38,6 +39,8 @@ local function fields_of(charge, session, waits)
   return fields
 end
 
+-- An entry for each service, and its fields. Returns whether a service came to the end of the money that
+-- was not there before.
 local function write_charges(keys, session, charges, account, entry)
   local is_short, order = false, {}
   -- What gives money back comes first: after no entry is less than nothing available.
@@ -81,4 +84,23 @@ local function write_charges(keys, session, charges, account, entry)
     end
   end
   return is_short
+end
+
+-- Begins a session. Either key may be there before it: of an orphan, or the answer to a refund.
+local function open_session(keys, args, now)
+  redis.call('PERSIST', keys.session)
+  redis.call('PERSIST', keys.answers)
+  redis.call('HSET', keys.session, 'state', 'open', 'id', args[10], 'account', args[11],
+    'context', args[6], 'started', text(now), 'realm', args[13], 'state_id', args[17])
+end
+
+-- Notes who has an open session now, and how long it may be silent: the latest of its validity times
+-- counts (RFC 8506, 13).
+local function keep_open(keys, session, args, now, mark, overdue)
+  local deadline = text(math.max(now + tonumber(args[9]), tonumber(session.deadline or '0')))
+  redis.call('HSET', keys.session, 'host', args[12], 'peer', args[14], 'owner', args[15],
+    'deadline', deadline)
+  redis.call('ZADD', keys.due, deadline, args[10])
+  redis.call('HSET', keys.open, args[10], mark)
+  expect(keys, session, args[10], overdue)
 end
