@@ -77,9 +77,11 @@ async def open_ledger(
     """The ledger, its functions loaded."""
     library = Library.from_package()
     await library.load(client)
-    return RedisLedger(
+    ledger = RedisLedger(
         client, library, epoch.partitions, deadline_seconds=deadline_seconds, metrics=metrics
     )
+    await ledger.open()
+    return ledger
 
 
 @asynccontextmanager

@@ -812,10 +812,13 @@ async def links(empty_store: str, tmp_path: Path) -> AsyncIterator[list[Link]]:
     ):
         clients = [connect(url, 5.0) for url in (first_url, second_url)]
         await Library.from_package().load(clients[0])
-        await clients[1].ping()
         async with connect(empty_store, 5.0) as desk:
             await Worker(desk).subscriber(1000, NUMBER, CARD)
-        yield [Link(Worker(clients[0]), first), Link(Worker(clients[1]), second)]
+        workers = [Worker(client) for client in clients]
+        for worker, client in zip(workers, clients, strict=True):
+            await worker.ledger.open()
+            await client.ping()  # reads have a connection of their own
+        yield [Link(workers[0], first), Link(workers[1], second)]
         for client in clients:
             await client.aclose()
 

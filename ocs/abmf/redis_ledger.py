@@ -1,4 +1,4 @@
-"""The ledger on Redis: one function call for each request, those of one loop tick in one pipeline.
+"""The ledger on Redis: one function call for each request, those of one loop tick in one write.
 
 Rules: a money call without an answer is unknown, not failed; the same idempotent call is sent once more,
 and only its answer, or the end of the time allowed, settles it. The client given must not retry by
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import (
@@ -37,6 +37,7 @@ from ocs.abmf.calls import (
 from ocs.abmf.encoding import encode_subscriber, raw, read_refund_token
 from ocs.abmf.ledger import ExpireOutcome, LedgerError, LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
+from ocs.abmf.link import Link, NotSent
 from ocs.abmf.records import read_sessions
 from ocs.books import (
     Balance,
@@ -74,10 +75,6 @@ ELSEWHERE = "another account's session"
 #: Reasons to expire that leave the session open.
 MARKS = ("cut", "overdue")
 
-#: Pipelines under way at once. While a store stands still, calls gather here instead of opening
-#: one connection after the other.
-FLUSHES_AT_MOST = 16
-
 
 class StoreMetrics(Protocol):
     """What the ledger counts."""
@@ -102,12 +99,10 @@ class RedisLedger:
         self._client = client
         self._library = library
         self._partitions = partitions
-        self._deadline = deadline_seconds
         self._metrics = metrics
         self._clock = clock  # 0: the store's own time
-        self._waiting: list[tuple[Command, asyncio.Future[object]]] = []
+        self._link = Link(client, deadline_seconds / 2)
         self._later: list[Command] = []  # travels with the next flush, and nobody waits for it
-        self._flushes: set[asyncio.Task[None]] = set()
 
     # --- Ledger -----------------------------------------------------------------------------------
 
@@ -261,7 +256,7 @@ class RedisLedger:
         ]  # fmt: skip
         return (*command, *plan_arguments(plan, self._clock()))
 
-    # --- one pipeline for each loop tick -----------------------------------------------------------
+    # --- the link ---------------------------------------------------------------------------------
 
     async def _call(self, operation: str, *commands: Command) -> list[object]:
         """The replies to `commands`, which travel in one flush; the last is the call itself.
@@ -272,43 +267,42 @@ class RedisLedger:
         loop = asyncio.get_running_loop()
         started = loop.time()
         unanswered: BaseException | None = None
-        for half in (1, 2):
+        for _ in range(2):
             try:
-                async with asyncio.timeout_at(started + self._deadline * half / 2):
-                    replies = await self._answer(commands)
-            except (TimeoutError, RedisTimeoutError, RedisConnectionError) as error:
+                replies = await self._send(commands)
+            except NotSent as error:
                 self._error(operation, error)
-                if is_certainly_unsent(error) and unanswered is None:
+                if unanswered is None:
                     raise LedgerUnavailable(str(error)) from error
+                continue
+            except (RedisTimeoutError, RedisConnectionError) as error:
+                self._error(operation, error)
                 unanswered = error
                 continue
-            refusal = next((each for each in replies if isinstance(each, RedisError)), None)
-            if refusal is not None:
-                self._error(operation, refusal)
-                if unanswered is None and refusal is replies[-1]:
-                    raise LedgerUnavailable(str(refusal)) from refusal
-                raise OutcomeUnknown(operation) from refusal
+            for each in replies:
+                if isinstance(each, RedisError):
+                    self._refused(
+                        operation, each, is_certain=unanswered is None and each is replies[-1]
+                    )
             if self._metrics is not None:
                 self._metrics.store_call(operation, loop.time() - started)
             return replies
         raise OutcomeUnknown(operation) from unanswered
 
-    async def _answer(self, commands: tuple[Command, ...]) -> list[object]:
+    async def _send(self, commands: tuple[Command, ...]) -> list[object]:
         """The replies; the functions are loaded first where the store lost them (FUNCTION FLUSH)."""
-        replies = await asyncio.gather(*map(self._send, commands))
+        if self._later:
+            later, self._later = tuple(self._later), []
+            self._link.send(later)
+        replies = await self._link.send(commands)
         if isinstance(replies[-1], ResponseError) and "Function not found" in str(replies[-1]):
             await self._library.load(self._client)
-            replies = await asyncio.gather(*map(self._send, commands))
+            replies = await self._link.send(commands)
         return replies
 
-    def _send(self, command: Command) -> asyncio.Future[object]:
-        """Put a command into the next flush; its reply need not be waited for."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[object] = loop.create_future()
-        if not self._waiting and len(self._flushes) < FLUSHES_AT_MOST:
-            loop.call_soon(self._start_flush)
-        self._waiting.append((command, future))
-        return future
+    async def open(self) -> None:
+        """Connect now, so that no request has to wait for it."""
+        await self._call("open", ("PING",))
 
     async def drain(self) -> None:
         """Send what waits for the next flush: nothing may come after it."""
@@ -316,44 +310,13 @@ class RedisLedger:
             with contextlib.suppress(LedgerError):
                 await self._call("drain", ("PING",))
 
-    def _start_flush(self) -> None:
-        batch, self._waiting = self._waiting, []
-        # Whoever gave up in the meantime must not be charged: what was not sent is not sent late.
-        batch = [each for each in batch if not each[1].done()]
-        if batch:
-            later, self._later = self._later, []
-            batch = [*((each, batch[0][1].get_loop().create_future()) for each in later), *batch]
-            task = asyncio.create_task(self._flush(batch))
-            self._flushes.add(task)
-            task.add_done_callback(self._flushed)
-
-    def _flushed(self, task: asyncio.Task[None]) -> None:
-        self._flushes.discard(task)
-        if self._waiting:
-            self._start_flush()
-
-    async def _flush(self, batch: list[tuple[Command, asyncio.Future[object]]]) -> None:
-        """Send a batch; a caller that went away does not disturb the others."""
-        try:
-            pipeline = self._client.pipeline(transaction=False)
-            for command, _ in batch:
-                pipeline.execute_command(*command)
-            replies = await pipeline.execute(raise_on_error=False)
-        except (RedisError, OSError) as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-                    future.exception()  # nobody may be waiting
-            return
-        for (_, future), reply in zip(batch, replies, strict=True):
-            if not future.done():
-                future.set_result(reply)
+    def _refused(self, operation: str, refusal: RedisError, *, is_certain: bool) -> NoReturn:
+        """The store answered that it will not, or cannot."""
+        self._error(operation, refusal)
+        if is_certain:
+            raise LedgerUnavailable(str(refusal)) from refusal
+        raise OutcomeUnknown(operation) from refusal
 
     def _error(self, operation: str, error: BaseException) -> None:
         if self._metrics is not None:
             self._metrics.store_error(operation, type(error).__name__)
-
-
-def is_certainly_unsent(error: BaseException) -> bool:
-    """Whether the connection could not even be opened."""
-    return isinstance(error, RedisConnectionError) and "connecting" in str(error)
