@@ -95,7 +95,7 @@ class Link:
                 await old.disconnect(nowait=True)
                 await pool.release(old)
             async with asyncio.timeout(self._patience):
-                self._connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+                self._connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # theirs
         except TimeoutError:
             pass  # those who waited for it have their own end; for others it is tried again
         except (RedisError, OSError) as error:

@@ -20,7 +20,7 @@ from ocs.diameter.credit_control import (
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.framing import ProtocolError, ResultCode, parse_header
 from ocs.diameter.service_information import read_service_information
-from ocs.diameter.structure import Structure, examine
+from ocs.diameter.structure import Groups, Layouts, Structure
 from ocs.diameter.units import number, read_units, read_used
 
 #: RFC 6733 sets no limit; longer ones are not seen, and the store keeps each one.
@@ -40,9 +40,27 @@ _REQUIRED = (263, 264, 296, 283, 461, 416, 415)
 _REQUIRED_CODES = frozenset(_REQUIRED)
 
 
+#: Names of clients that were checked; a handful, unless somebody invents them.
+IDENTITIES_AT_MOST = 1000
+_identities: dict[bytes, str] = {}
+_layouts = Layouts()
+
+
 def decode_ccr(message: bytes) -> CCR:
     """The CCR in `message`, whose length the framer has checked; ProtocolError with its code."""
-    structure = examine(message)
+    structure = _layouts.examine(message)
+    if structure.steps is None:
+        _check_complete(message, structure)
+        structure.steps = [
+            (reader, each)
+            for each in structure.top
+            if (reader := _READERS.get((each[0], each[1]))) is not None
+        ]
+    return _Reader(message, structure.groups).read(structure.steps)
+
+
+def _check_complete(message: bytes, structure: Structure) -> None:
+    """What is required is there, and what may stand once does."""
     once = [each for each in structure.top if each[1] == 0 and each[0] in _ONCE]
     codes = {each[0] for each in once}
     if not codes >= _REQUIRED_CODES:
@@ -55,7 +73,6 @@ def decode_ccr(message: bytes) -> CCR:
             seen.add(each[0])
     if structure.wrong_size is not None:
         raise structure.wrong_size
-    return _Reader(message, structure).read()
 
 
 def _check_event(action: int | None) -> None:
@@ -71,48 +88,34 @@ def _check_event(action: int | None) -> None:
 class _Reader:
     """Reads one CCR; one method for each AVP that is more than a plain value."""
 
-    def __init__(self, message: bytes, structure: Structure) -> None:
+    def __init__(self, message: bytes, groups: Groups) -> None:
         self._message = message
-        self._top = structure.top
-        self._groups = structure.groups
+        self._groups = groups
         header = parse_header(message)
         self._ccr = CCR(
-            hop_by_hop=header.hop_by_hop,
-            end_to_end=header.end_to_end,
-            flags=header.flags,
-            session_id=b"",
-            origin_host="",
-            origin_realm="",
-            destination_realm="",
-            destination_host=None,
-            service_context_id="",
-            request_type=0,
-            request_number=0,
+            header.hop_by_hop, header.end_to_end, header.flags, b"", "", "", "", None, "", 0, 0
         )
         self._mscc: list[MSCC] = []
         self._ids: list[tuple[int, str]] = []
         self._inner_ids: list[tuple[int, str]] = []
 
-    def read(self) -> CCR:
-        for each in self._top:
-            if each[1] == 0:
-                reader = _READERS.get(each[0])
-                if reader is not None:
-                    reader(self, each)
-            elif each[1] == TGPP:
-                if each[0] == 873:
-                    self._inner_ids += read_service_information(
-                        self._message, self._groups, each, self._ccr
-                    )
-                elif each[0] == 2022 and not self._ccr.refund_information:
-                    # No grammar has it here: what clients without MSCC send, where there is one.
-                    self._ccr.refund_information = self._message[each[3] : each[4]]
+    def read(self, steps: "list[tuple[Callable[..., None], Found]]") -> CCR:
+        for reader, found in steps:
+            reader(self, found)
         ccr = self._ccr
         ccr.mscc = tuple(self._mscc)
         ccr.subscription_ids = tuple(self._ids or self._inner_ids)
         if ccr.request_type == EVENT_REQUEST:
             _check_event(ccr.requested_action)
         return ccr
+
+    def _service_information(self, found: Found) -> None:
+        self._inner_ids += read_service_information(self._message, self._groups, found, self._ccr)
+
+    def _refund(self, found: Found) -> None:
+        if not self._ccr.refund_information:
+            # No grammar has it here: what clients without MSCC send, where there is one.
+            self._ccr.refund_information = self._message[found[3] : found[4]]
 
     # Plain values.
 
@@ -139,11 +142,17 @@ class _Reader:
         self._ccr.destination_realm = self._identity(found)
 
     def _identity(self, found: Found) -> str:
+        data = self._message[found[3] : found[4]]
+        known = _identities.get(data)
+        if known is not None:
+            return known
         value = read_text(self._message, found)
         if not (0 < len(value) <= MAX_IDENTITY and value.isascii() and value.isprintable()):
             raise invalid(
                 self._message, found, f"a DiameterIdentity is 1 to {MAX_IDENTITY} printable octets"
             )
+        if len(_identities) < IDENTITIES_AT_MOST:
+            _identities[data] = value
         return value
 
     def _service_context(self, found: Found) -> None:
@@ -271,30 +280,32 @@ class _Reader:
         self._mscc.append(MSCC(group, identifiers, rsu, usu, reason, refund or b""))
 
 
-_READERS: dict[int, Callable[[_Reader, Found], None]] = {
-    263: _Reader._session_id,
-    264: _Reader._origin_host,
-    296: _Reader._origin_realm,
-    293: _Reader._destination_host,
-    283: _Reader._destination_realm,
-    258: _Reader._application,
-    461: _Reader._service_context,
-    1: _Reader._user_name,
-    416: _Reader._request_type,
-    415: _Reader._request_number,
-    419: _Reader._sub_session,
-    278: _Reader._origin_state,
-    55: _Reader._event_timestamp,
-    436: _Reader._requested_action,
-    295: _Reader._termination_cause,
-    439: _Reader._service_identifier,
-    455: _Reader._multiple_services,
-    411: _Reader._correlation,
-    282: _Reader._route_record,
-    284: _Reader._proxy_info,
-    437: _Reader._rsu,
-    446: _Reader._usu,
-    443: _Reader._subscription,
-    659: _Reader._extension,
-    456: _Reader._multiple,
+_READERS: dict[tuple[int, int], Callable[[_Reader, Found], None]] = {
+    (263, 0): _Reader._session_id,
+    (264, 0): _Reader._origin_host,
+    (296, 0): _Reader._origin_realm,
+    (293, 0): _Reader._destination_host,
+    (283, 0): _Reader._destination_realm,
+    (258, 0): _Reader._application,
+    (461, 0): _Reader._service_context,
+    (1, 0): _Reader._user_name,
+    (416, 0): _Reader._request_type,
+    (415, 0): _Reader._request_number,
+    (419, 0): _Reader._sub_session,
+    (278, 0): _Reader._origin_state,
+    (55, 0): _Reader._event_timestamp,
+    (436, 0): _Reader._requested_action,
+    (295, 0): _Reader._termination_cause,
+    (439, 0): _Reader._service_identifier,
+    (455, 0): _Reader._multiple_services,
+    (411, 0): _Reader._correlation,
+    (282, 0): _Reader._route_record,
+    (284, 0): _Reader._proxy_info,
+    (437, 0): _Reader._rsu,
+    (446, 0): _Reader._usu,
+    (443, 0): _Reader._subscription,
+    (659, 0): _Reader._extension,
+    (456, 0): _Reader._multiple,
+    (873, TGPP): _Reader._service_information,
+    (2022, TGPP): _Reader._refund,
 }

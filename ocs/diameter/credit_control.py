@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from ocs.value import value
+
 INITIAL_REQUEST, UPDATE_REQUEST, TERMINATION_REQUEST, EVENT_REQUEST = 1, 2, 3, 4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Money:
     """CC-Money (413): digits times ten to the exponent; None: the account's currency."""
 
@@ -14,7 +16,7 @@ class Money:
     currency: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Units:
     """The unit AVPs of one RSU, GSU or USU; None where the AVP is absent."""
 
@@ -35,7 +37,7 @@ class Units:
         return (self.input_octets or 0) + (self.output_octets or 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class USU:
     """Used-Service-Unit (446)."""
 
@@ -44,7 +46,7 @@ class USU:
     tariff_change_usage: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MSCC:
     """Multiple-Services-Credit-Control (456) of a request."""
 
@@ -104,7 +106,7 @@ class CCR:
     proxy_info: bytes = b""  # every Proxy-Info AVP, octet for octet, in order
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FinalUnit:
     """Final-Unit-Indication (430): 0 TERMINATE, 1 REDIRECT, 2 RESTRICT_ACCESS."""
 
@@ -115,7 +117,7 @@ class FinalUnit:
     filter_ids: tuple[str, ...] = ()  # Filter-Id
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MSCCAnswer:
     """Multiple-Services-Credit-Control (456) of an answer."""
 

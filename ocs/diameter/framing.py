@@ -8,8 +8,9 @@ Exceptions:
 """
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+
+from ocs.value import value
 
 HEADER_SIZE = 20
 #: RFC 6733 allows 16 MiB; a CCR has a few KiB, and a silent peer must not make us keep more.
@@ -71,7 +72,7 @@ class ProtocolError(Exception):
         self.is_fatal = is_fatal
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Header:
     """The 20 octets in front of every message."""
 

@@ -24,6 +24,7 @@ from ocs.diameter.framing import (
     ResultCode,
     parse_header,
 )
+from ocs.value import value
 
 #: A connection without CER is somebody who is not a peer.
 CAPABILITIES_SECONDS = 10.0
@@ -53,7 +54,7 @@ class Arrived:
     cer: CapabilitiesExchange
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Request:
     """A CCR, whole, with its header checked."""
 
@@ -61,7 +62,7 @@ class Request:
     header: Header
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """An answer to one of our RARs or ASRs."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 from ocs.diameter.avp import Found
-from ocs.diameter.credit_control import CCR
+from ocs.diameter.credit_control import CCR, TERMINATION_REQUEST, UPDATE_REQUEST
 from ocs.diameter.dictionary import TGPP
 from ocs.diameter.structure import Groups
 
@@ -111,6 +111,8 @@ class _Reader:
 
     def _ps_information(self, found: Found) -> None:
         ccr, message = self._ccr, self._message
+        if ccr.request_type in (UPDATE_REQUEST, TERMINATION_REQUEST):
+            return  # what a bearer is rated by was said when its session began
         for code, vendor, _, start, stop, _ in self._groups.get(found[3], ()):
             if vendor == TGPP:
                 field = _PS.get(code)

@@ -6,6 +6,7 @@ types of AVPs, not what they mean.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ocs.diameter.avp import (
@@ -54,6 +55,65 @@ class Structure:
     top: list[Found]
     groups: Groups
     wrong_size: ProtocolError | None = None  # of a value, so said after what is missing
+    #: A reader's own: what it reads of a message like this, once it is known to be complete.
+    steps: "list[tuple[Callable[..., None], Found]] | None" = None
+
+
+class _Layout:
+    """Where the AVPs of a message stand, and what is said of them there: codes, flags, lengths, vendors."""
+
+    __slots__ = ("structure", "unpack", "words")
+
+    def __init__(self, message: bytes, structure: Structure) -> None:
+        places = {found[5]: found for found in structure.top}
+        places |= {found[5]: found for group in structure.groups.values() for found in group}
+        form, at = ["!"], HEADER_SIZE
+        for start, found in sorted(places.items()):
+            form.append(f"{start - at}x{(found[3] - start) // 4}I")
+            at = found[3]
+        self.unpack = struct.Struct("".join(form)).unpack_from
+        self.words = self.unpack(message, HEADER_SIZE)
+        self.structure = structure
+
+
+class Layouts:
+    """Structures of messages that were examined, for those that are laid out alike.
+
+    The structure of a message follows from the headers of its AVPs alone, and the requests of a client
+    differ in values: one unpack and a comparison stand for the whole walk (2 in place of 23 us for 45
+    AVPs). Bounded: a client that varies its layouts without end costs what it did without this.
+    """
+
+    AT_MOST = 512
+    ALIKE_AT_MOST = 4  # of one length; each is one more comparison
+    RENEWED_AFTER = 10_000  # messages of unknown layout, once there is no more room
+
+    def __init__(self) -> None:
+        self._by_length: dict[int, list[_Layout]] = {}
+        self._count = 0
+        self._missed = 0
+
+    def examine(self, message: bytes) -> Structure:
+        """As `examine` does."""
+        known = self._by_length.get(len(message), ())
+        for each in known:
+            if each.unpack(message, HEADER_SIZE) == each.words:
+                return each.structure
+        structure = examine(message)
+        if structure.wrong_size is None:  # an exception is raised once
+            self._keep(message, structure)
+        return structure
+
+    def _keep(self, message: bytes, structure: Structure) -> None:
+        self._missed += 1
+        if self._count >= self.AT_MOST and self._missed >= self.RENEWED_AFTER:
+            self._by_length.clear()
+            self._count = self._missed = 0
+        if self._count < self.AT_MOST:
+            known = self._by_length.setdefault(len(message), [])
+            if len(known) < self.ALIKE_AT_MOST:
+                known.append(_Layout(message, structure))
+                self._count += 1
 
 
 def examine(message: bytes) -> Structure:

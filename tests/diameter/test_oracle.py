@@ -1,9 +1,10 @@
 """The hot codec against python-diameter, and against anything: both read the same values, octets that
 are wrong end in ProtocolError, and how a stream is cut changes nothing."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from diameter.message import Message
@@ -392,15 +393,29 @@ def service_read_by_the_library(service: ServiceInformation | None) -> dict[str,
     }
 
 
+#: Of a bearer; read where its session begins.
+BEARER = CCR(0, 0, 0, b"", "", "", "", None, "", 0, 0)
+BEARER_FIELDS = (
+    "apn", "serving_plmn", "rat_type", "user_location", "sgsn_address", "ggsn_address", "charging_id",
+)  # fmt: skip
+
+
+def as_read(ccr: CCR) -> CCR:
+    """What this server reads of a request: later ones are not asked about their bearer."""
+    if ccr.request_type not in (2, 3):
+        return ccr
+    unread: dict[str, Any] = {name: getattr(BEARER, name) for name in BEARER_FIELDS}
+    return replace(ccr, **unread)
+
+
 @settings(max_examples=150, deadline=None)
 @given(requests())
 def test_both_read_what_the_library_wrote(ccr: CCR) -> None:
     """Every value that charging reads, and it is the one that was meant."""
     message = written_by_the_library(ccr)
-    ours = decode_ccr(message)
-    assert ours == ccr
+    assert decode_ccr(message) == as_read(ccr)
     theirs = read_by_the_library(message)
-    assert {name: getattr(ours, name) for name in theirs} == theirs
+    assert {name: getattr(ccr, name) for name in theirs} == theirs
 
 
 @settings(max_examples=100, deadline=None)
@@ -408,7 +423,7 @@ def test_both_read_what_the_library_wrote(ccr: CCR) -> None:
 def test_both_read_what_a_client_of_ours_wrote(ccr: CCR) -> None:
     """The other direction: `encode_ccr` says the same to both."""
     message = encode_ccr(ccr)
-    assert decode_ccr(message) == ccr
+    assert decode_ccr(message) == as_read(ccr)
     theirs = read_by_the_library(message)
     assert {name: getattr(ccr, name) for name in theirs} == theirs
 

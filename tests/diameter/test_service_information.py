@@ -31,9 +31,13 @@ def data(code: int, value: bytes) -> bytes:
     return octets(code, value, vendor=TGPP)
 
 
-def read(*members: bytes) -> CCR:
+#: A first request: later ones are not asked about their bearer.
+FIRST = replace(PLAIN, request_type=1)
+
+
+def read(*members: bytes, request_type: int = 1) -> CCR:
     """A CCR with these in its Service-Information."""
-    return decode_ccr(plain_ccr(group(873, *members)))
+    return decode_ccr(plain_ccr(group(873, *members), request_type=request_type))
 
 
 def party(code: int, address: str) -> bytes:
@@ -65,7 +69,7 @@ def party(code: int, address: str) -> bytes:
 )
 def test_what_is_odd_is_passed_over(member: bytes) -> None:
     """Wrong sizes, no text, half a group, unknown AVPs with M: the request is as good without them."""
-    assert read(member) == PLAIN
+    assert read(member) == FIRST
 
 
 def test_it_is_read_by_code_and_vendor() -> None:
@@ -81,7 +85,7 @@ def test_it_is_read_by_code_and_vendor() -> None:
     # A group of another vendor is no Service-Information, whatever is in it.
     other = octets(873, octets(443, u32(450, 1) + text(444, "x")), 0, 9)
     extension = octets(659, text(660, "x", 0, TGPP) + octets(665, b"", 0), 0)
-    assert decode_ccr(plain_ccr(foreign + other + extension)) == PLAIN
+    assert decode_ccr(plain_ccr(foreign + other + extension, request_type=1)) == FIRST
 
 
 def test_identities_in_it_count_only_where_no_other_is() -> None:
@@ -112,7 +116,7 @@ def test_a_data_session_says_where_it_is() -> None:
         )
     )
     assert ccr == replace(
-        PLAIN,
+        FIRST,
         charging_id=256,
         sgsn_address="192.0.2.1",
         ggsn_address="2001:db8::1",
@@ -154,7 +158,7 @@ def test_an_odd_value_does_not_undo_a_good_one() -> None:
 def test_a_call_has_its_parties_its_side_and_its_identifier(code: int) -> None:
     """Calling-Party-Address stands once in older releases, more than once later."""
     one = (number(829, 1), name(832, "tel:+77050000001"), name(841, "icid-1"))
-    call = replace(PLAIN, role_of_node=1, called="tel:+77050000001", ims_charging_id="icid-1")
+    call = replace(FIRST, role_of_node=1, called="tel:+77050000001", ims_charging_id="icid-1")
     assert read(group(code, *one, name(831, "tel:+7701"))) == replace(call, calling=("tel:+7701",))
     both = (name(831, "sip:a@example.net"), name(831, "tel:+7701"))
     assert read(group(code, *both, *one)) == replace(
@@ -204,7 +208,7 @@ def test_every_recipient_of_a_short_message_counts() -> None:
         )
     )
     assert ccr == replace(
-        PLAIN,
+        FIRST,
         messages=3,
         recipients=("77010000002", "77010000003", "77010000002"),
         originator="77010000001",
@@ -230,8 +234,17 @@ def test_a_multimedia_message_has_recipients_a_sender_and_a_class() -> None:
         )
     )
     assert ccr == replace(
-        PLAIN,
+        FIRST,
         originator="77010000001",
         recipients=("77010000002", "b@example.net"),
         message_class=1,
     )
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_a_bearer_is_rated_by_what_its_session_began_with(kind: int) -> None:
+    """Where it is later changes no price: it is not read; who is called is, whatever the request."""
+    bearer = group(874, data(1228, bytes(4)), data(21, b"\6"), octets(30, b"internet"))
+    call = group(876, name(832, "tel:+77010000002"))
+    found = read(bearer, call, request_type=kind)
+    assert found == replace(PLAIN, request_type=kind, called="tel:+77010000002")
