@@ -5,7 +5,6 @@ minor units. Names follow the Prometheus conventions with the prefix `ocs_`.
 """
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import Metric
@@ -23,10 +22,10 @@ BUCKETS = (
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
 #: What this server may answer (RFC 6733, 7.1; RFC 8506, 9).
-RESULT_CODES = frozenset(
-    (2001, 2002, 3001, 3002, 3003, 3004, 3005, 3007, 3008, 3009, 3010, 4010, 4011, 4012, 5001, 5002,
-     5003, 5004, 5005, 5006, 5007, 5008, 5009, 5010, 5011, 5012, 5014, 5015, 5017, 5030, 5031)
-)  # fmt: skip
+RESULT_CODES = {code: str(code) for code in (
+    2001, 2002, 3001, 3002, 3003, 3004, 3005, 3007, 3008, 3009, 3010, 4010, 4011, 4012, 5001, 5002,
+    5003, 5004, 5005, 5006, 5007, 5008, 5009, 5010, 5011, 5012, 5014, 5015, 5017, 5030, 5031,
+)}  # fmt: skip
 REQUEST_TYPES = ("I", "U", "T", "E")
 APPLICATIONS = ("gy", "ro")
 STORE_OPERATIONS = (
@@ -85,15 +84,19 @@ class Family:
         self.help = help_text
         self.labels = labels
         self.is_gauge = is_gauge
-        self.values: Counter[Labels] = Counter()
+        self.values: dict[Labels, int] = {}
         self.divisor = 1
         self.at_most = LABELS_AT_MOST
 
     def add(self, amount: int, *labels: str) -> None:
         """Add to one series."""
-        if labels not in self.values and len(self.values) >= self.at_most:
+        values = self.values
+        if labels in values:
+            values[labels] += amount
+            return
+        if len(values) >= self.at_most:
             labels = ("other",) * len(self.labels)
-        self.values[labels] += amount
+        values[labels] = values.get(labels, 0) + amount
 
     def render(self) -> Metric:
         """The family for Prometheus."""
@@ -188,7 +191,7 @@ class Metrics(Collector):
         self, application: str, request_type: str, result_code: int, seconds: float, peer: str
     ) -> None:
         """One CCR, from socket read to answer written."""
-        code = str(int(result_code)) if result_code in RESULT_CODES else "other"
+        code = RESULT_CODES.get(result_code, "other")
         self._requests.add(1, application, request_type, code, peer)
         self._ccr_seconds[application, request_type].observe(seconds)
 

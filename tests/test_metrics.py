@@ -132,7 +132,7 @@ def test_known_series_start_at_zero(metrics: Metrics) -> None:
 
 def test_every_result_code_is_a_label() -> None:
     """What this server may answer is told apart."""
-    assert {int(each) for each in ResultCode} == RESULT_CODES
+    assert {int(each): str(int(each)) for each in ResultCode} == RESULT_CODES
 
 
 @pytest.mark.parametrize("code", [0, 2003, 9999, 2**32 - 1])

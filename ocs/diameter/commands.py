@@ -11,6 +11,7 @@ from ocs.diameter.framing import (
     DPR,
     DWR,
     FLAG_E,
+    FLAG_R,
     RAR,
     Header,
     ProtocolError,
@@ -35,6 +36,16 @@ class Input(Enum):
     BASE_ANSWER = auto()
     REQUEST = auto()
     ANSWER = auto()
+
+
+#: The words of a header that every CCR has, but for P and T, which an agent and a client may set.
+_CCR = (1, FLAG_R, CCR, CREDIT_CONTROL_APPLICATION)
+
+
+def is_plain_ccr(header: Header) -> bool:
+    """Whether `classify` and `command_name` have nothing to look for: a CCR as nearly all messages are."""
+    flags = header.flags & (FLAG_R | FLAG_E)
+    return (header.version, flags, header.command, header.application) == _CCR
 
 
 def command_name(header: Header) -> str:

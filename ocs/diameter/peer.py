@@ -12,7 +12,7 @@ from ocs.diameter import base
 from ocs.diameter.avp import read_number, walk
 from ocs.diameter.base import CapabilitiesExchange, LocalNode
 from ocs.diameter.cca import error_answer
-from ocs.diameter.commands import Input, classify, command_name
+from ocs.diameter.commands import Input, classify, command_name, is_plain_ccr
 from ocs.diameter.framing import (
     BASE_APPLICATION,
     CER,
@@ -203,6 +203,10 @@ class Peer:
         if self.state is State.CLOSED:
             return
         header = parse_header(message)
+        if self.state is State.OPEN and is_plain_ccr(header):
+            self._count("in", "CCR")
+            self._events.append(Request(message, header))
+            return
         self._count("in", command_name(header))
         try:
             kind = classify(header)

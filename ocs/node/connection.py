@@ -268,11 +268,16 @@ class Connection(asyncio.Protocol):
     def _set_timer(self) -> None:
         if self._peer is None or self._state is State.CLOSED:
             return
+        deadline = self._peer.next_deadline
         if self._timer is not None:
+            # What a peer sends puts its deadline off: one that rings too early only looks again.
+            if self._timer.when() <= deadline:
+                return
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._peer.next_deadline, self._on_timer)
+        self._timer = self._loop.call_at(deadline, self._on_timer)
 
     def _on_timer(self) -> None:
+        self._timer = None
         if self._peer is not None:
             self._handle(self._peer.timer(self._loop.time()))
 
@@ -324,15 +329,15 @@ class Connection(asyncio.Protocol):
         if ccr.origin_state_id:
             node.state_seen(ccr.origin_host, ccr.origin_state_id)
         self._in_work += 1
-        self._pace()
-        task = self._loop.create_task(self._work(ccr, started))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._in_work >= IN_WORK_AT_MOST:
+            self._pace()
+        self._tasks.add(self._loop.create_task(self._work(ccr, started)))
 
     async def _work(self, ccr: CCR, started: float) -> None:
         node, local = self._node, self._node.local
         try:
-            cca, answer = await self._answer(ccr)
+            cca = await node.handler(ccr, self.origin_host)
+            answer = encode_cca(ccr, cca, local.origin_host, local.origin_realm)
         except (Exception, asyncio.CancelledError) as error:
             # The task ends here: whatever went wrong is our fault, and the client gets to know. A
             # cancelled call inside the handler is such a fault, too; only the task's own end is not.
@@ -343,9 +348,12 @@ class Connection(asyncio.Protocol):
             cca = CCA(ResultCode.UNABLE_TO_COMPLY, error_message="internal error")
             answer = encode_cca(ccr, cca, local.origin_host, local.origin_realm)
         finally:
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             self._in_work -= 1
-            self._pace()
-            self._end_when_answered()
+            if self._is_reading_paused:
+                self._pace()
+            if not self._in_work:
+                self._end_when_answered()
         self.write(answer)
         label = self.label
         node.metrics.message("out", "CCA", label)
@@ -353,11 +361,6 @@ class Connection(asyncio.Protocol):
         letter = REQUEST_LETTERS[ccr.request_type]
         seconds = time.perf_counter() - started
         node.metrics.ccr(application, letter, cca.result_code, seconds, label)
-
-    async def _answer(self, ccr: CCR) -> tuple[CCA, bytes]:
-        cca = await self._node.handler(ccr, self.origin_host)
-        local = self._node.local
-        return cca, encode_cca(ccr, cca, local.origin_host, local.origin_realm)
 
     async def drain(self, seconds: float) -> None:
         """Read no more, and wait until every request in work is answered."""

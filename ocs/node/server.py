@@ -256,7 +256,7 @@ class Node:
     ) -> None:
         """Whether a request is for us (RFC 6733, 6.1.4); ProtocolError 3002, 3003 or 3005."""
         ours = self.settings.origin_host.lower()
-        if any(each.lower() == ours for each in route_records):
+        if route_records and any(each.lower() == ours for each in route_records):
             raise ProtocolError(ResultCode.LOOP_DETECTED, "this request was here before")
         if host is not None:
             if host.lower() != ours or realm is None:
