@@ -38,6 +38,7 @@ def _context(value: str) -> str:
 
 ContextLabel = Annotated[str, AfterValidator(_context)]
 Grant = Annotated[StrictInt, Field(ge=1, lt=2**31)]
+GrantSeconds = Annotated[StrictInt, Field(ge=0, le=86400)]
 Validity = Annotated[StrictInt, Field(ge=30, le=86400)]
 Percent = Annotated[StrictInt, Field(ge=0, le=90)]
 Idle = Annotated[StrictInt, Field(ge=NOT_SENT, le=86400)]
@@ -57,6 +58,7 @@ class Group(Section):
     grant_default: Grant | None = None
     grant_minimum: Grant | None = None
     grant_maximum: Grant | None = None
+    grant_seconds: GrantSeconds | None = None
     validity_seconds: Validity | None = None
     threshold_percent: Percent | None = None
     holding_seconds: Idle | None = None
@@ -83,6 +85,7 @@ class Service(Section):
     grant_default: Grant
     grant_minimum: Grant = 1
     grant_maximum: Grant
+    grant_seconds: GrantSeconds = 0
     validity_seconds: Validity
     threshold_percent: Percent = 20
     holding_seconds: Idle = NOT_SENT
@@ -206,6 +209,12 @@ def _quota(where: str, service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{where}.grant_default", f"grant_minimum ({low}) or more"
         if default > high and "grant_maximum" in service:
             yield f"{where}.grant_default", f"grant_maximum ({high}) or less"
+    seconds, validity = service.get("grant_seconds"), service.get("validity_seconds")
+    if type(seconds) is int and seconds > 0:
+        if service.get("unit") == "events":
+            yield f"{where}.grant_seconds", "0: messages are granted as they are asked for"
+        elif type(validity) is int and seconds > validity:
+            yield f"{where}.grant_seconds", f"validity_seconds ({validity}) or less"
     action = service.get("final_action")
     if action == "redirect" and not service.get("redirect_address"):
         yield f"{where}.redirect_address", "where a client without money is redirected to"

@@ -27,6 +27,7 @@ from ocs.subscriber import (
     UtcMillis as UtcMillis,
     id_of,
 )
+from ocs.value import value
 
 
 class UnitKind(StrEnum):
@@ -78,6 +79,15 @@ class SessionContext:
     def subscriber_id(self) -> SubscriberId:
         """Who is served."""
         return id_of(self.account_id, self.member)
+
+
+@value
+class Pace:
+    """What a worker saw of the consumption of one service in one session."""
+
+    at: UtcMillis  # rating time of its last answer
+    expected: int  # units of the `grant_seconds` from then on
+    left: int | None = None  # units that could be paid then, the grant included; None: not known
 
 
 # --- how a stretch of usage is paid ------------------------------------------------------------
@@ -205,7 +215,7 @@ class Refusal(StrEnum):
     RATING_FAILED = "rating_failed"  # there is no price: 5031
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Charge:
     """One MSCC of a plan: what it reports, what it wants, how it is paid.
 
@@ -232,7 +242,7 @@ class Charge:
     note: str = ""  # for the record: catalogue version, price, tax; opaque to the ledger
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChargePlan:
     """One CCR, planned: everything the ledger needs, in one call."""
 
@@ -260,6 +270,9 @@ class ChargePlan:
     at: UtcMillis = NEVER
     #: By charge, how long a client may be silent with its last units; 0: it is not watched.
     final_seconds: tuple[int, ...] = ()
+    #: Not for the ledger: services whose pace counts, each with the units that are expected of it and where
+    #: its charges begin and end.
+    paces: tuple[tuple[str, int, int, int], ...] = ()
 
 
 class ChargeStatus(StrEnum):
@@ -272,7 +285,7 @@ class ChargeStatus(StrEnum):
     RATING_FAILED = "rating_failed"  # 5031
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChargeResult:
     """Outcome of one MSCC. `is_final`: no way can pay one more unit after this grant."""
 
@@ -299,7 +312,7 @@ class OutcomeStatus(StrEnum):
     STALE = "stale"  # planned on an old snapshot; `subscriber` is the fresh one: plan again
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChargeOutcome:
     """The ledger's word on a plan. Amounts are what this call moved, in micros (0 on a replay)."""
 

@@ -9,9 +9,9 @@ from typing import cast
 
 from ocs.abmf.encoding import encode_context, refund_token
 from ocs.abmf.ledger import Ledger, LedgerError, OutcomeUnknown
-from ocs.abmf.subscribers import Cache, IdentityConflict, SessionRecord, Subscribers
+from ocs.abmf.subscribers import Cache, IdentityConflict, Subscribers
 from ocs.books import Balance
-from ocs.charging import event, questions, session
+from ocs.charging import event, grants, questions, session
 from ocs.charging.charges import CLIENT_RATED
 from ocs.charging.context import (
     Groups,
@@ -22,6 +22,7 @@ from ocs.charging.context import (
     other_parties,
     rating_time,
 )
+from ocs.charging.memory import Memory
 from ocs.charging.money import refused_money
 from ocs.charging.policy import ChargingPolicy, ServicePolicy
 from ocs.charging.result import refuse, unknown_service_context
@@ -41,7 +42,6 @@ from ocs.model import (
     IdentityKind,
     OutcomeStatus,
     RequestType,
-    SessionContext,
     Subscriber,
     SubscriberState,
     UnitKind,
@@ -94,6 +94,7 @@ class OCF:
         self._reauthorise = reauthorise
         self._activate = activate
         self._free: Cache[bytes, bool] = Cache(FREE_AT_MOST)
+        self._memories: Cache[bytes, Memory] = Cache()
 
     async def handle(self, ccr: CCR, peer: str) -> CCA:
         """The answer to one CCR; `peer` is the identity of the adjacent peer."""
@@ -162,9 +163,10 @@ class OCF:
             if ccr.requested_action in QUESTIONS and ccr.request_type == EVENT_REQUEST:
                 return await self._question(ccr, service, subscriber, catalogue, groups, now)
             context = new_context(ccr, service, subscriber, catalogue, now, groups)
+            memory = Memory(context)
             if ccr.request_type == INITIAL_REQUEST:
                 encoded = encode_context(context)
-                made = self._plan(ccr, context, subscriber, service, peer, encoded, now)
+                made = self._plan(ccr, memory, subscriber, service, peer, now, encoded)
             else:
                 made = event.plan(
                     ccr,
@@ -189,9 +191,8 @@ class OCF:
             # A repeat may come by another worker and after a change of tariff: the session keeps
             # the context of its first request, which is in the store.
             if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
-                record = SessionRecord(context)
-                self._subscribers.remember_session(ccr.session_id, record)
-                self._remember_answer(record, made, context.started)
+                self._memories.put(ccr.session_id, memory)
+                self._remember_answer(memory, made, outcome, context.started)
             return session.answer(ccr, outcome, service, catalogue.currency)
         return refuse(TOO_BUSY, "the subscriber is changing")
 
@@ -254,19 +255,23 @@ class OCF:
         self, ccr: CCR, service: ServicePolicy, peer: str, catalogue: Catalogue, now: UtcMillis
     ) -> CCA:
         """An UPDATE or TERMINATION: the session says who pays, with or without Subscription-Id."""
-        context, subscriber = None, None
-        record = await self._subscribers.session(ccr.session_id)
-        if record is None and self._names_free(ccr, service, catalogue):
-            return self._free_answer(ccr, service, catalogue)  # opened by another worker
-        if record is not None:
-            context = record.context
+        memory, subscriber = self._memories.get(ccr.session_id), None
+        if memory is None:
+            context = await self._subscribers.session(ccr.session_id)
+            if context is not None:
+                memory = Memory(context)
+                self._memories.put(ccr.session_id, memory)
+            elif self._names_free(ccr, service, catalogue):
+                return self._free_answer(ccr, service, catalogue)  # opened by another worker
+        if memory is not None:
+            context = memory.context
             subscriber = await self._subscribers.get(context.partition, context.subscriber_id)
         for _ in range(PLANS_AT_MOST):
-            made = self._plan(ccr, context, subscriber, service, peer, b"", now, record)
+            made = self._plan(ccr, memory, subscriber, service, peer, now)
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
-                if record is not None and not outcome.is_replayed:
-                    self._remember_answer(record, made, rating_time(ccr, now))
+                if memory is not None and not outcome.is_replayed:
+                    self._remember_answer(memory, made, outcome, rating_time(ccr, now))
                 self._count(service, made, outcome)
                 return session.answer(ccr, outcome, service, catalogue.currency)
             subscriber = self._fresh(outcome)
@@ -285,37 +290,40 @@ class OCF:
     def _plan(
         self,
         ccr: CCR,
-        context: SessionContext | None,
+        memory: Memory | None,
         subscriber: Subscriber | None,
         service: ServicePolicy,
         peer: str,
-        encoded: bytes,
         now: UtcMillis,
-        record: SessionRecord | None = None,
+        encoded: bytes = b"",
     ) -> ChargePlan:
         partition = (
             self._subscribers.orphan_partition(ccr.session_id)
-            if context is None
-            else context.partition
+            if memory is None
+            else memory.context.partition
         )
         return session.plan(
             ccr,
-            context=context,
+            memory=memory,
             subscriber=subscriber,
             catalogues=self._catalogues,
             policy=service,
             partition=partition,
             at=rating_time(ccr, now),
-            answered={} if record is None else record.answered,
             owner=self._owner,
             peer=peer,
             context_bytes=encoded,
         )
 
-    def _remember_answer(self, record: SessionRecord, made: ChargePlan, at: UtcMillis) -> None:
-        """When a service was answered tells on which side of a change its next report was used."""
+    def _remember_answer(
+        self, memory: Memory, made: ChargePlan, outcome: ChargeOutcome, at: UtcMillis
+    ) -> None:
+        """When a service was answered tells on which side of a change its next report was used; at which
+        pace, how large its next grant should be."""
         for key in session.changing(made):
-            record.answered[key] = at
+            memory.answered[key] = at
+        if made.paces:
+            memory.paces.update(grants.learned(made, outcome))
 
     def _fresh(self, outcome: ChargeOutcome) -> Subscriber:
         invariant(outcome.subscriber is not None, "a stale outcome carries the fresh snapshot")

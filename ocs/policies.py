@@ -44,6 +44,7 @@ def service_policy(service: Service) -> ServicePolicy:
         grant_default=service.grant_default,
         grant_minimum=service.grant_minimum,
         grant_maximum=service.grant_maximum,
+        grant_seconds=service.grant_seconds,
         validity_seconds=service.validity_seconds,
         threshold_percent=service.threshold_percent,
         is_refused_whole=service.refuse == "command",

@@ -331,6 +331,7 @@ OTHERS: list[tuple[str, str, Any]] = [
     ("services.1.grant_default", "30", 30),
     ("services.1.grant_minimum", "5", 5),
     ("services.1.grant_maximum", "600", 600),
+    ("services.0.grant_seconds", "300", 300),
     ("services.1.validity_seconds", "300", 300),
     ("services.1.threshold_percent", "0", 0),
     ("services.1.holding_seconds", "0", 0),

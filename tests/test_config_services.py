@@ -39,6 +39,9 @@ def loaded(folder: Path, text: str) -> tuple[Service, ...]:
 @pytest.mark.parametrize(
     ("line", "key"),
     [
+        ("grant_seconds = -1", "grant_seconds"),
+        ("grant_seconds = 61", "grant_seconds"),
+        ("groups = [{ rating_groups = [1], grant_seconds = 61 }]", "groups.0.grant_seconds"),
         ("holding_seconds = -2", "holding_seconds"),
         ("holding_seconds = 86401", "holding_seconds"),
         ("consumption_seconds = -2", "consumption_seconds"),
@@ -107,6 +110,16 @@ def test_ends_of_money(tmp_path: Path) -> None:
     for filters in ('filter_ids = ["portal"]', 'filter_rules = ["permit out ip from any to any"]'):
         (found,) = loaded(tmp_path, SERVICE + 'final_action = "restrict"\n' + filters)
         assert found.final_action == "restrict"
+
+
+def test_pace(tmp_path: Path) -> None:
+    """Fixed where nothing is said; a client that comes back after its Validity-Time is its limit."""
+    assert [each.grant_seconds for each in loaded(tmp_path, SERVICE)] == [0]
+    (found,) = loaded(tmp_path, SERVICE + "grant_seconds = 60")
+    assert found.grant_seconds == 60
+    messages = SERVICE.replace("data", "sms").replace("octets", "events")
+    assert loaded(tmp_path, messages + "grant_seconds = 0")
+    assert keys_of(tmp_path, messages + "grant_seconds = 60") == ["services.0.grant_seconds"]
 
 
 @pytest.mark.parametrize(("line", "seconds"), [("", 30), ("0", 0), ("86400", 86400)])

@@ -644,9 +644,9 @@ async def changed(worker: Worker, each: Subscriber, **changes: object) -> Subscr
 
 async def facts_of(worker: Worker, session: bytes) -> frozenset[str]:
     """What a session keeps of its start."""
-    record = await worker.subscribers.session(session)
-    assert record is not None
-    return record.context.attributes.facts
+    context = await worker.subscribers.session(session)
+    assert context is not None
+    return context.attributes.facts
 
 
 @pytest.mark.parametrize("state", [SubscriberState.ONE_WAY, SubscriberState.SUSPENDED])

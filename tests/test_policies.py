@@ -20,6 +20,7 @@ def test_default_policy() -> None:
     assert (found.name, found.contexts, found.unit) == ("data", ("32251",), UnitKind.OCTETS)
     assert (found.grant_default, found.grant_minimum) == (10 << 20, 64 << 10)
     assert (found.grant_maximum, found.validity_seconds) == (1 << 30, 3600)
+    assert found.grant_seconds == 0
     assert (found.threshold_percent, found.is_refused_whole) == (20, False)
     assert (found.failure_handling, found.session_failover) == (2, 1)
     assert found.direct_debiting_failure_handling == 0
@@ -48,7 +49,9 @@ def test_every_choice() -> None:
         remaining_balance=True,
         cost_information=False,
         tariff_time_change=True,
+        grant_seconds=300,
     )
+    assert found.grant_seconds == 300
     assert found.is_refused_whole and found.is_restricted_again and found.tells_balance
     assert (found.failure_handling, found.direct_debiting_failure_handling) == (1, 1)
     assert (found.session_failover, found.holding_seconds, found.consumption_seconds) == (0, 0, 7)
@@ -79,8 +82,10 @@ def test_rating_groups() -> None:
         trigger=(2,),
         sends_trigger=True,
         final_grace_seconds=0,
+        grant_seconds=60,
     )
     found = policy(groups=(own,), holding_seconds=30)
+    assert (found.grant_seconds, found.of_group(20).grant_seconds) == (0, 60)
     special = found.of_group(21)
     assert (special.grant_default, special.trigger) == (1 << 20, (2,))
     assert (special.holding_seconds, special.validity_seconds) == (30, 3600)

@@ -11,7 +11,7 @@ Exceptions:
 import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from redis.asyncio import Redis
@@ -28,7 +28,6 @@ from ocs.model import (
     Subscriber,
     SubscriberId,
     SubscriberState,
-    UtcMillis,
 )
 
 #: About 100 MB of snapshots at the most.
@@ -44,17 +43,6 @@ class IdentityConflict(Exception):
 
 class IdentityTaken(Exception):
     """Named identity is in use."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """What a session remembers, who pays for it among that; read once, not with every request.
-
-    `answered` is this worker's own memory: when services were last answered, around a change of tariff.
-    """
-
-    context: SessionContext
-    answered: dict[str, UtcMillis] = field(default_factory=dict, compare=False)
 
 
 class Cache(Generic[K, V]):
@@ -92,7 +80,6 @@ class Subscribers:
         self._partitions = partitions
         self._owners: Cache[Identity, tuple[Partition, SubscriberId]] = Cache()
         self._snapshots: Cache[SubscriberId, Subscriber] = Cache()
-        self._sessions: Cache[bytes, SessionRecord] = Cache()
 
     # --- on the path of a CCR ----------------------------------------------------------------------
 
@@ -154,14 +141,11 @@ class Subscribers:
         """Keep the snapshot that the ledger sent."""
         self._snapshots.put(subscriber.subscriber_id, subscriber)
 
-    async def session(self, session_id: bytes) -> SessionRecord | None:
-        """Where a session is paid, from the cache or in two round trips.
+    async def session(self, session_id: bytes) -> SessionContext | None:
+        """What the store remembers of a session, in two round trips.
 
         The second one brings the subscriber's snapshot along, which the same request needs next.
         """
-        cached = self._sessions.get(session_id)
-        if cached is not None:
-            return cached
         name = keys.digest(session_id)
         with reading():
             where = await self._client.get(keys.route(name, self._partitions))
@@ -173,15 +157,7 @@ class Subscribers:
                 pipeline.hmget(keys.subscriber(partition, subscriber_id), "version", "data")
                 context, stored = await pipeline.execute()
         self._keep(*stored)
-        if context is None:
-            return None
-        record = SessionRecord(decode_context(raw(context)))
-        self._sessions.put(session_id, record)
-        return record
-
-    def remember_session(self, session_id: bytes, record: SessionRecord) -> None:
-        """Keep what a CCR-I just stored."""
-        self._sessions.put(session_id, record)
+        return None if context is None else decode_context(raw(context))
 
     def orphan_partition(self, session_id: bytes) -> Partition:
         """Where the record of a session nobody knows is kept."""

@@ -6,9 +6,8 @@ directions are rated apart, each direction is. What stands behind the service's 
 "10", "10<" input, "10>" output, "10~1790881200" from that second on, "10$" what the client has rated.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from math import lcm
+from collections.abc import Sequence
+from functools import partial
 
 from ocs.charging import quota
 from ocs.charging.periods import (
@@ -16,14 +15,11 @@ from ocs.charging.periods import (
     OUTPUT,
     TOTAL,
     Circumstances,
-    Period,
     offered,
-    periods_of,
-    time_range,
 )
 from ocs.charging.policy import TERMINATE, ServicePolicy
-from ocs.charging.services import is_wished, key_of
-from ocs.diameter.credit_control import INITIAL_REQUEST, MSCC, UPDATE_REQUEST, USU, Units
+from ocs.charging.services import key_of
+from ocs.diameter.credit_control import MSCC, UPDATE_REQUEST, Units
 from ocs.model import (
     MAIN_MONEY,
     NEVER,
@@ -39,20 +35,18 @@ from ocs.model import (
     Way,
 )
 from ocs.rating.offer import Offer
-from ocs.rating.price import MAX_UNITS, cost
+from ocs.rating.price import MAX_UNITS
+from ocs.rating.ways import REMEMBERED_MILLIS
+from ocs.value import value
 
 SUFFIXES = {TOTAL: "", INPUT: "<", OUTPUT: ">"}
 CLIENT_RATED = "$"
-
-BEFORE, AFTER = 0, 1  # Tariff-Change-Usage (RFC 8506, 8.27)
-#: A report so soon after a change was made because of it, and tells what was used before.
-CHANGE_GRACE_MILLIS = 60_000
 
 #: What the client has rated costs what it says.
 CLIENT_PRICE = Price(UnitKind.MONEY, Rounding(quantum=1), 1, (Leg(0, MAX_UNITS, 1, 1),), "client")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Terms:
     """One service, planned: its charges, and what its answer must say that only now is known."""
 
@@ -61,18 +55,6 @@ class Terms:
     tariff_time_change: int | None = None  # UTC seconds
     sources: tuple[Source, ...] = ()
     filter_id: str = ""  # of grants on a way that goes on without charge, restricted
-
-
-def terms_of(
-    mscc: MSCC, policy: ServicePolicy, around: Circumstances, since: UtcMillis | None
-) -> Terms:
-    """What one service asks of the ledger; it was answered last at `since`, where that is known."""
-    is_wanted = is_wished(mscc, around.request_type)
-    if quota.is_money(mscc):
-        return client_rated(mscc, policy, around, is_wanted)
-    if policy.unit is not UnitKind.OCTETS:
-        return single(mscc, policy, around, is_wanted)
-    return _Octets(mscc, policy, around, since).build(is_wanted)
 
 
 def charge_of(
@@ -104,8 +86,10 @@ def charge_of(
     )
 
 
-def all_sources(found: Iterable[Offer]) -> tuple[Source, ...]:
+def all_sources(found: Sequence[Offer]) -> tuple[Source, ...]:
     """Every balance that offers name, each once."""
+    if len(found) == 1:
+        return found[0].sources
     return tuple({one.name: one for each in found for one in each.sources}.values())
 
 
@@ -140,19 +124,18 @@ def client_rated(
 # --- time and messages -----------------------------------------------------------------------------
 
 
-def single(mscc: MSCC, policy: ServicePolicy, around: Circumstances, is_wanted: bool) -> Terms:
+def single(mscc: MSCC, policy: ServicePolicy, around: Circumstances, wish: int | None) -> Terms:
     """A service that is one event: time by the clock, messages by what held when they were sent."""
     started = around.context.started
     at = max(around.at, started)
-    used_at = NEVER
+    used_at, course = NEVER, around.course(mscc, policy)
     if policy.unit is UnitKind.SECONDS:
-        first, last = time_range(policy, started, at)
-        found = offered(mscc, policy, around, at, first, last)
+        first, last = max(started, UtcMillis(at - course.behind)), UtcMillis(at + course.ahead)
+        since = max(started, UtcMillis(first - REMEMBERED_MILLIS))
     else:
-        used_at = started
-        found = offered(mscc, policy, around, started)
+        used_at = first = last = since = at = started
+    found = course.timed(partial(offered, mscc, policy, around, at, first, last), since, last)
     used = quota.used(mscc.usu, policy)
-    wish = quota.requested(mscc.rsu or Units(), policy) if is_wanted else None
     refusal = refusal_of(mscc, policy, around, wish, is_priced=bool(found))
     validity = policy.validity_seconds
     if not found:
@@ -187,203 +170,3 @@ def is_announcement(mscc: MSCC, policy: ServicePolicy, request_type: int) -> boo
     is_named = mscc.rating_group is not None or bool(mscc.service_identifiers)
     is_report = request_type == UPDATE_REQUEST and mscc.rsu is None and not is_named
     return is_report and policy.final_unit.action != TERMINATE
-
-
-# --- octets: from periods to charges ---------------------------------------------------------------
-
-
-class _Octets:
-    """Builds the charges of one service over its periods."""
-
-    def __init__(
-        self,
-        mscc: MSCC,
-        policy: ServicePolicy,
-        around: Circumstances,
-        since: UtcMillis | None,
-    ) -> None:
-        self._mscc = mscc
-        self._policy = policy
-        self._around = around
-        self._since = since
-        self._periods, self._now = periods_of(mscc, policy, around, since)
-        self._at = max(around.at, around.context.started)
-
-    def build(self, is_wanted: bool) -> Terms:
-        """The charges in the order of time, so that an earlier report is paid first."""
-        wanted = quota.requested(self._mscc.rsu or Units(), self._policy) or 0
-        asked, validity, change = self._grant(wanted)
-        reports = self._reports()
-        charges: list[Charge] = []
-        paid: list[Offer] = []
-        for index, period in enumerate(self._periods):
-            is_here = index == (asked if is_wanted else self._now)
-            is_idle = not reports[index] and not is_here
-            offers = period.here.offers
-            if is_idle and (self._around.request_type == INITIAL_REQUEST or not offers):
-                continue  # nothing is held there yet
-            for offer in self._paying(index) or (None,):
-                wish = self._wish(offer, wanted) if is_wanted and index == asked else None
-                used = self._used(reports[index], offer, period)
-                charges.append(self._charge(index, offer, used, wish, is_here))
-                paid += [] if offer is None else [offer]
-        filter_id = next((each.filter_id for each in paid if each.filter_id), "")
-        change = change if is_wanted else None
-        return Terms(tuple(charges), validity, change, all_sources(paid), filter_id)
-
-    def _charge(
-        self, index: int, offer: Offer | None, used: int | None, wish: int | None, is_here: bool
-    ) -> Charge:
-        refusal = refusal_of(
-            self._mscc,
-            self._policy,
-            self._around,
-            wish,
-            is_priced=offer is not None,
-            is_here=is_here,
-        )
-        base, name = key_of(self._mscc), self._periods[index].name
-        if offer is None:
-            return Charge(base + name, used, wish, refusal=refusal)
-        # Where a report may be of another charge's grant, its size against that grant says nothing.
-        is_alone = len(self._periods) == 1
-        unit = UnitKind.OCTETS if is_alone else UnitKind.EVENTS
-        key = base + SUFFIXES[offer.price.counts] + name
-        used_at = NEVER if used is None else self._used_at(index)
-        return charge_of(key, offer, used, wish, refusal=refusal, unit=unit, used_at=used_at)
-
-    def _paying(self, index: int) -> tuple[Offer, ...]:
-        """How a period is paid. Where a bucket has just begun or ended, what was used before it is paid
-        as it was then, and what is granted as it is now."""
-        period = self._periods[index]
-        here, before = period.here, period.before
-        if before is None or index != self._now or not self._is_due(here.begins):
-            return here.offers
-        return tuple(
-            joined(one, other, here.begins)
-            for one, other in zip(before.offers, here.offers, strict=True)
-        )
-
-    def _used_at(self, index: int) -> UtcMillis:
-        """When the reports of a period were used; NEVER: now."""
-        period = self._periods[index]
-        if index < self._now and period.ends is not None:
-            return UtcMillis(period.ends - 1)
-        if index == self._now and period.before is not None and self._is_due(period.here.begins):
-            return UtcMillis(period.here.begins - 1)
-        return NEVER
-
-    def _is_due(self, change: UtcMillis) -> bool:
-        """Whether a report was made because of a change, and not answered since."""
-        is_first = self._since is None or self._since < change
-        is_soon = 0 <= self._at - change <= CHANGE_GRACE_MILLIS
-        return bool(self._mscc.usu) and is_first and is_soon
-
-    def _grant(self, wanted: int) -> tuple[int, int, int | None]:
-        """Where quota is reserved, how long it is valid, and Tariff-Time-Change.
-
-        Quota that may be used on both sides of a change of price is reserved at the dearer one
-        (RFC 8506, 5.1.1); otherwise it is valid until the change.
-        """
-        now, validity = self._now, self._policy.validity_seconds
-        periods = self._periods
-        here = periods[now].here
-        change = None
-        if now + 1 < len(periods) and here.offers:
-            following = periods[now + 1]
-            if self._policy.tells_tariff_change and following.here.offers:
-                change = following.begins // 1000
-                now = now + 1 if following.cost(wanted) > periods[now].cost(wanted) else now
-        if here.ends is not None and (change is None or here.ends // 1000 != change):
-            left_millis = here.ends - self._at
-            validity = min(validity, max(-(-left_millis // 1000), 1))
-        return now, validity, change
-
-    def _wish(self, offer: Offer | None, wanted: int) -> int:
-        """The quota of a charge; directions that the client does not tell apart share its wish."""
-        if offer is None or offer.price.counts == TOTAL:
-            return wanted
-        rsu = self._mscc.rsu or Units()
-        named = rsu.input_octets if offer.price.counts == INPUT else rsu.output_octets
-        return quota.bounded(named, self._policy) if named else max(wanted // 2, 1)
-
-    def _reports(self) -> list[list[Units]]:
-        """The reports, each where it was used; what now is has all of them where nothing tells."""
-        found: list[list[Units]] = [[] for _ in self._periods]
-        for each in self._mscc.usu:
-            found[self._period_of(each)].append(each.units)
-        if self._mscc.usu and not found[self._now]:
-            found[self._now].append(Units(total_octets=0))
-        return found
-
-    def _period_of(self, usu: USU) -> int:
-        """The period of one report, by its Tariff-Change-Usage."""
-        now, mark = self._now, usu.tariff_change_usage
-        if mark == AFTER and now == 0:
-            return min(1, len(self._periods) - 1)  # the client's clock is ahead of ours
-        if mark == AFTER or now == 0:
-            return now
-        if mark == BEFORE:
-            return now - 1
-        before, after = self._periods[now - 1], self._periods[now]
-        since_change = self._at - after.begins
-        is_due = not self._policy.tells_tariff_change and since_change <= CHANGE_GRACE_MILLIS
-        if mark is None and is_due:
-            return now - 1
-        # Nobody knows on which side it was used: the cheaper one.
-        amount = usu.units.octets or 0
-        if not before.here.offers:
-            return now
-        if after.here.offers and after.cost(amount) <= before.cost(amount):
-            return now
-        return now - 1
-
-    def _used(self, reports: list[Units], offer: Offer | None, period: Period) -> int | None:
-        if not reports:
-            return None
-        if offer is None or offer.price.counts == TOTAL:
-            return quota.total(reports, self._policy.unit)
-        counts = offer.price.counts
-        amount = sum(each.octets or 0 for each in reports)
-        # The first of the cheapest takes what is not told apart.
-        cheapest = min(period.here.offers, key=lambda each: cost(each.price, amount))
-        is_cheapest = cheapest.price.counts == counts
-        shares = sum(direction(each, counts, is_cheapest) for each in reports)
-        return min(shares, quota.REPORT_LIMIT)
-
-
-def joined(before: Offer, after: Offer, change: UtcMillis) -> Offer:
-    """Two offers of one price as one, each in its time."""
-    denominator = lcm(before.denominator, after.denominator)
-    earlier = [replace(each, ends=change) for each in scaled(before, denominator)]
-    later = [replace(each, begins=change) for each in scaled(after, denominator)]
-    return replace(
-        after,
-        denominator=denominator,
-        ways=(*earlier, *later),
-        sources=all_sources((before, after)),
-    )
-
-
-def scaled(offer: Offer, denominator: int) -> tuple[Way, ...]:
-    """The ways of an offer over a multiple of its denominator."""
-    factor = denominator // offer.denominator
-    if factor == 1:
-        return offer.ways
-    return tuple(
-        replace(
-            way,
-            legs=tuple(
-                replace(leg, price=leg.price * factor, entry=leg.entry * factor) for leg in way.legs
-            ),
-        )
-        for way in offer.ways
-    )
-
-
-def direction(units: Units, counts: str, takes_rest: bool) -> int:
-    """The octets of one direction; what a client does not tell apart is of the cheaper one."""
-    named = units.input_octets if counts == INPUT else units.output_octets
-    both = (units.input_octets or 0) + (units.output_octets or 0)
-    rest = max((units.total_octets or 0) - both, 0)
-    return (named or 0) + (rest if takes_rest else 0)

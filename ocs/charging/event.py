@@ -167,7 +167,7 @@ def plan(
         version=subscriber.version,
         context=b"",
         charges=tuple(_charge(each, around.is_denied) for each in found),
-        sources=sources_of((each.offer.sources for each in found if each.offer), subscriber),
+        sources=sources_of([each.offer for each in found if each.offer], subscriber),
         reply="",
         is_refused_whole=True,
         supervision_seconds=0,

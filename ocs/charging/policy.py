@@ -40,11 +40,14 @@ class ServicePolicy:
     low_balance_micros: int | None = None  # below it Low-Balance-Indication is said; None: never
     tells_balance: bool = False  # Remaining-Balance
     tells_cost: bool = True  # Cost-Information at the end of a session and of a debit
+    grant_seconds: int = 0  # after which a client should come back at its own pace; 0: fixed
     tells_tariff_change: bool = False  # Tariff-Time-Change: the client splits its reports by it
     groups: tuple[tuple[frozenset[int], "ServicePolicy"], ...] = ()
 
     def of_group(self, rating_group: int | None) -> "ServicePolicy":
         """The choices for a rating group: its own, else the service's."""
+        if not self.groups:
+            return self
         return next((own for members, own in self.groups if rating_group in members), self)
 
     def final_seconds(self, unit: UnitKind, validity_seconds: int) -> int:

@@ -19,11 +19,13 @@ SUPERVISION_SECONDS_MIN = 60
 
 def of_kind(units: Units, kind: UnitKind) -> int | None:
     """The units of the kind that a service counts; others in the same group are informative."""
+    if kind is UnitKind.OCTETS:
+        return units.octets
     if kind is UnitKind.SECONDS:
         return units.time
     if kind is UnitKind.MONEY:
         return None if units.money is None else micros_of(units.money)
-    return units.octets if kind is UnitKind.OCTETS else units.specific
+    return units.specific
 
 
 def names_units(units: Units) -> bool:
@@ -33,9 +35,10 @@ def names_units(units: Units) -> bool:
 
 def is_money(mscc: MSCC) -> bool:
     """Whether the client has rated: CC-Money, and nothing that would have to be rated beside it."""
-    groups = [*(each.units for each in mscc.usu), *([] if mscc.rsu is None else [mscc.rsu])]
-    if all(each.money is None for each in groups):
+    is_wish_in_money = mscc.rsu is not None and mscc.rsu.money is not None
+    if not is_wish_in_money and all(each.units.money is None for each in mscc.usu):
         return False
+    groups = [*(each.units for each in mscc.usu), *([] if mscc.rsu is None else [mscc.rsu])]
     return not any(names_units(replace(each, money=None)) for each in groups)
 
 
@@ -45,21 +48,13 @@ def is_counted(mscc: MSCC, service: ServicePolicy) -> bool:
     Only other units (time, where octets are priced) have no price: 5031. Read as nothing, such a
     report would be free. Other units beside the right ones, or all zero, are informative.
     """
-    reports = [each.units for each in mscc.usu]
-    wishes = [] if mscc.rsu is None else [mscc.rsu]
-    return not (_are_foreign(reports, service.unit) or _are_foreign(wishes, service.unit))
-
-
-def _are_foreign(groups: list[Units], kind: UnitKind) -> bool:
-    has_own = any(of_kind(each, kind) is not None for each in groups)
-    return not has_own and any(map(names_units, groups))
-
-
-def requested(rsu: Units | None, service: ServicePolicy) -> int | None:
-    """The quota to ask for: the client's amount within bounds, else the default; None: none."""
-    if rsu is None:
-        return None
-    return bounded(of_kind(rsu, service.unit), service)
+    kind, rsu = service.unit, mscc.rsu
+    if rsu is not None and of_kind(rsu, kind) is None and names_units(rsu):
+        return False
+    for each in mscc.usu:
+        if of_kind(each.units, kind) is not None:
+            return True
+    return not any(names_units(each.units) for each in mscc.usu)
 
 
 def bounded(amount: int | None, service: ServicePolicy) -> int:
@@ -73,6 +68,8 @@ def used(reports: tuple[USU, ...], service: ServicePolicy) -> int | None:
     """The sum of the reports in the service's unit; None without a report."""
     if not reports:
         return None
+    if len(reports) == 1:
+        return min(of_kind(reports[0].units, service.unit) or 0, REPORT_LIMIT)
     return total((each.units for each in reports), service.unit)
 
 
@@ -96,13 +93,12 @@ def threshold(amount: int, percent: int) -> int | None:
     return value if 0 < value < amount else None
 
 
-def supervision_seconds(wanted: Iterable[int], service: ServicePolicy) -> int:
+def supervision_seconds(wanted: int, service: ServicePolicy) -> int:
     """Tcc: twice the longest Validity-Time that the answer may hold (RFC 8506, 13).
 
-    `wanted` is what is asked of the ledger; a grant is that much at the most.
+    `wanted` is the most that is asked of the ledger for one charge; a grant is that much at the most.
     """
-    plain = service.validity_seconds
-    longest = max((validity(plain, each, service.unit) for each in wanted), default=plain)
+    longest = validity(service.validity_seconds, wanted, service.unit)
     if service.final_unit.action != TERMINATE:
         longest = max(longest, service.restricted_validity_seconds)
     return max(2 * longest, SUPERVISION_SECONDS_MIN)

@@ -25,11 +25,15 @@ WHOLE_SESSION = "-"
 def key_of(mscc: MSCC) -> str:
     """The name of a service within its session: rating group / service identifiers."""
     group = WHOLE_SESSION if mscc.rating_group is None else str(mscc.rating_group)
+    if not mscc.service_identifiers:
+        return group
     return "/".join([group, *map(str, mscc.service_identifiers)])
 
 
 def base_of(key: str) -> str:
     """The service that a charge belongs to."""
+    if key.isdigit():
+        return key
     end = next((i for i, letter in enumerate(key) if letter in "<>~$@"), len(key))
     return key[:end]
 
@@ -41,6 +45,8 @@ def services(ccr: CCR, policy: ServicePolicy) -> tuple[MSCC, ...]:
     wants the server's choice (RFC 8506, 5.2), unless services may follow: a gateway opens its session
     before there is traffic, and Multiple-Services-Indicator 1 announces as much.
     """
+    if len(ccr.mscc) == 1 and policy.unit is not UnitKind.EVENTS:
+        return ccr.mscc
     identifier = ccr.command_service_identifier
     identifiers = () if identifier is None else (identifier,)
     whole = MSCC(None, identifiers, ccr.command_rsu, ccr.command_usu)

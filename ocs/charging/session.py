@@ -5,17 +5,19 @@ state of a session lives in the ledger; which outcome follows from which is its 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 
-from ocs.charging import quota
+from ocs.charging import grants, quota
 from ocs.charging.answers import failed_avp, is_restricted, pack_terms, service_answers
-from ocs.charging.charges import Terms, terms_of
+from ocs.charging.charges import Terms
 from ocs.charging.context import is_barred
+from ocs.charging.memory import Memory
 from ocs.charging.money import cost_information, tell_balance
 from ocs.charging.periods import PERIOD, Circumstances
 from ocs.charging.policy import ServicePolicy
 from ocs.charging.result import COMMAND_CODES, MESSAGES, MSCC_CODES, REFUSAL_ORDER
 from ocs.charging.services import WHOLE_SESSION, base_of, is_wished, key_of, services
+from ocs.charging.terms import terms_of
 from ocs.diameter.credit_control import (
     CCA,
     CCR,
@@ -23,6 +25,8 @@ from ocs.diameter.credit_control import (
     INITIAL_REQUEST,
     MSCC,
     TERMINATION_REQUEST,
+    USU,
+    Units,
 )
 from ocs.diameter.framing import ResultCode
 from ocs.model import (
@@ -37,7 +41,6 @@ from ocs.model import (
     Partition,
     Refusal,
     RequestType,
-    SessionContext,
     Source,
     Subscriber,
     SubscriberId,
@@ -45,6 +48,7 @@ from ocs.model import (
     UtcMillis,
 )
 from ocs.rating.catalogue import Currency
+from ocs.rating.offer import Offer
 from ocs.rating.versions import Catalogues
 
 TYPES = {
@@ -63,66 +67,71 @@ def request_number(ccr: CCR) -> str:
 
 def scope_of(ccr: CCR, peer: str) -> str:
     """Whose sessions a request may touch: a client its own, a relay those of the client's realm."""
-    return "host" if peer.lower() == ccr.origin_host.lower() else "realm"
+    is_own = peer == ccr.origin_host or peer.lower() == ccr.origin_host.lower()
+    return "host" if is_own else "realm"
 
 
 def plan(
     ccr: CCR,
     *,
-    context: SessionContext | None,
+    memory: Memory | None,
     subscriber: Subscriber | None,
     partition: Partition,
     catalogues: Catalogues,
     policy: ServicePolicy,
     at: UtcMillis,
-    answered: Mapping[str, UtcMillis],
     owner: str,
     peer: str,
     context_bytes: bytes,
 ) -> ChargePlan:
     """What to ask of the ledger.
 
-    Without a context (a U or T of a session never seen) the charges have no ways: the ledger keeps the
+    Without a memory (a U or T of a session never seen) the charges have no ways: the ledger keeps the
     usage as an orphan record. `partition` says where, and is the account's where there is one. `at` is
-    the rating time, `answered` when each service was answered last, as far as it is known.
+    the rating time.
     """
-    who = subscriber or bare_subscriber(context)
-    is_denied = False
-    if context is not None and subscriber is not None:
-        is_denied = is_barred(subscriber, context)
+    context = None if memory is None else memory.context
+    around = circumstances(ccr, memory, subscriber, catalogues, at)
+    is_denied = around is not None and around.is_denied
     asked = services(ccr, policy)
     planned: list[Terms] = []
-    supervision = [quota.supervision_seconds((), policy)]
+    charges: list[Charge] = []
+    paced: list[tuple[str, int, int, int]] = []
+    watched: list[int] = []
+    supervision = quota.supervision_seconds(0, policy)
     for each in asked:
-        own = policy.of_group(each.rating_group)
-        if context is None or who is None:
-            orphan = Charge(key_of(each), quota.used(each.usu, own), None)
-            planned.append(Terms((orphan,), own.validity_seconds))
-            continue
-        around = Circumstances(ccr.request_type, context, who, catalogues, is_denied, at)
-        terms = terms_of(each, own, around, answered.get(key_of(each)))
+        own, key = policy.of_group(each.rating_group), key_of(each)
+        if memory is None or around is None:
+            terms = Terms((Charge(key, quota.used(each.usu, own), None),), own.validity_seconds)
+        else:
+            size, units = grants.sized(each, own, memory.paces.get(key), at)
+            wish = size if is_wished(each, ccr.request_type) else None
+            terms = terms_of(each, own, around, memory.answered.get(key), wish)
+            wanted = max([one.requested or 0 for one in terms.charges], default=0)
+            supervision = max(supervision, quota.supervision_seconds(wanted, own))
+            if own.grant_seconds:
+                paced.append((key, units, len(charges), len(charges) + len(terms.charges)))
         planned.append(terms)
-        wanted = [one.requested for one in terms.charges if one.requested is not None]
-        supervision.append(quota.supervision_seconds(wanted, own))
-    charges = tuple(one for each in planned for one in each.charges)
+        charges += terms.charges
+        watched += [own.final_seconds(one.unit, terms.validity_seconds) for one in terms.charges]
     if is_denied and not charges and ccr.request_type == INITIAL_REQUEST:
         # A session without services yet is refused as well: the wish stands for the session itself.
-        charges = (Charge(WHOLE_SESSION, None, 0, refusal=Refusal.DENIED),)
+        charges = [Charge(WHOLE_SESSION, None, 0, refusal=Refusal.DENIED)]
     return ChargePlan(
         type=TYPES[ccr.request_type],
         number=request_number(ccr),
         content=content(ccr),
         session_id=ccr.session_id,
         partition=partition,
-        account_id=context.account_id if context is not None else AccountId(""),
-        subscriber_id=context.subscriber_id if context is not None else SubscriberId(""),
-        version=subscriber.version if subscriber is not None else 0,
+        account_id=AccountId("") if context is None else context.account_id,
+        subscriber_id=SubscriberId("") if context is None else context.subscriber_id,
+        version=0 if subscriber is None else subscriber.version,
         context=context_bytes,
-        charges=charges,
-        sources=sources_of((each.sources for each in planned), who),
+        charges=tuple(charges),
+        sources=() if around is None else sources_of(planned, around.subscriber),
         reply=pack_terms(asked, planned, policy),
         is_refused_whole=is_denied or is_refused_whole(ccr, asked, charges, policy),
-        supervision_seconds=max(supervision),
+        supervision_seconds=supervision,
         actor=ccr.origin_host,
         realm=ccr.origin_realm,
         peer=peer,
@@ -130,15 +139,25 @@ def plan(
         scope=scope_of(ccr, peer),
         state_id=ccr.origin_state_id or 0,
         at=at,
-        final_seconds=tuple(final_seconds(asked, planned, policy)),
+        final_seconds=tuple(watched),
+        paces=tuple(paced),
     )
 
 
-def bare_subscriber(context: SessionContext | None) -> Subscriber | None:
-    """Who was served by a session, as far as it remembers: the ledger sends the rest."""
-    if context is None:
+def circumstances(
+    ccr: CCR,
+    memory: Memory | None,
+    subscriber: Subscriber | None,
+    catalogues: Catalogues,
+    at: UtcMillis,
+) -> Circumstances | None:
+    """What the charges depend on besides the request; None where nothing is known of the session."""
+    if memory is None:
         return None
-    return Subscriber(
+    context = memory.context
+    is_denied = subscriber is not None and is_barred(subscriber, context)
+    # Who was served, as far as the session remembers: the ledger sends the rest.
+    who = subscriber or Subscriber(
         context.account_id,
         context.partition,
         0,
@@ -147,28 +166,17 @@ def bare_subscriber(context: SessionContext | None) -> Subscriber | None:
         (),
         member=context.member,
     )
+    return Circumstances(ccr.request_type, context, who, catalogues, is_denied, at, memory.courses)
 
 
-def sources_of(
-    named: Iterable[Iterable[Source]], subscriber: Subscriber | None
-) -> tuple[Source, ...]:
+def sources_of(planned: Sequence[Terms | Offer], subscriber: Subscriber) -> tuple[Source, ...]:
     """Every balance of a plan, each once; main money always, since what it holds is told."""
-    if subscriber is None:
-        return ()
+    if len(planned) == 1 and planned[0].sources and planned[0].sources[0].name == MAIN_MONEY:
+        return planned[0].sources
     found = {MAIN_MONEY: Source(MAIN_MONEY, -subscriber.credit_limit)}
-    for each in named:
-        found |= {one.name: one for one in each}
+    for each in planned:
+        found |= {one.name: one for one in each.sources}
     return tuple(found.values())
-
-
-def final_seconds(
-    asked: Iterable[MSCC], planned: Iterable[Terms], policy: ServicePolicy
-) -> Iterator[int]:
-    """For each charge, how long its client may be silent once it is the last that was granted."""
-    for each, terms in zip(asked, planned, strict=True):
-        own = policy.of_group(each.rating_group)
-        for charge in terms.charges:
-            yield own.final_seconds(charge.unit, terms.validity_seconds)
 
 
 def is_refused_whole(
@@ -179,16 +187,19 @@ def is_refused_whole(
     A client without MSCC reads no other Result-Code than the command's. Where a service is redirected or
     restricted instead for want of money, its session goes on.
     """
-    wants_money = any(
-        each.requested is not None and each.refusal is Refusal.NONE for each in charges
-    )
+    if not policy.is_refused_whole and ccr.mscc:
+        return False
     may_stay = any(is_restricted(each, ccr, policy.of_group(each.rating_group)) for each in asked)
-    return (policy.is_refused_whole or not ccr.mscc) and not (wants_money and may_stay)
+    return not may_stay or all(
+        each.requested is None or each.refusal is not Refusal.NONE for each in charges
+    )
 
 
-def changing(made: ChargePlan) -> set[str]:
+def changing(made: ChargePlan) -> Iterator[str]:
     """The services for which something changes about now: when they are answered is worth remembering."""
-    return {base_of(each.key) for each in made.charges if PERIOD in each.key or each.used_at}
+    for each in made.charges:
+        if each.used_at or PERIOD in each.key:
+            yield base_of(each.key)
 
 
 def free_outcome(ccr: CCR, policy: ServicePolicy) -> ChargeOutcome:
@@ -209,27 +220,34 @@ def content(ccr: CCR) -> str:
 
     Not the header, nor what agents add, nor what a client may set anew when it sends again.
     """
-    parts: list[object] = [
-        ccr.request_type,
-        ccr.requested_action if ccr.request_type == EVENT_REQUEST else None,
-        ccr.service_context_id,
-        ccr.sub_session_id,
-        ccr.command_rsu,
-        ccr.command_usu,
-        ccr.command_service_identifier,
-        ccr.refund_information,
+    parts = [
+        f"{ccr.request_type} {ccr.requested_action if ccr.request_type == EVENT_REQUEST else None}"
+        f" {ccr.sub_session_id} {ccr.command_service_identifier} {ccr.refund_information!r}"
+        f" {told(ccr.command_rsu)} {told_used(ccr.command_usu)} {ccr.service_context_id}"
     ]
-    parts += [
-        (
-            each.service_identifiers,
-            each.rating_group,
-            each.rsu,
-            each.usu,
-            each.refund_information,
+    for each in ccr.mscc:
+        parts.append(
+            f"{each.rating_group} {each.service_identifiers} {told(each.rsu)}"
+            f" {told_used(each.usu)} {each.refund_information!r}"
         )
-        for each in ccr.mscc
-    ]
-    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def told(units: Units | None) -> str:
+    """Units as text that no other units have."""
+    if units is None:
+        return "-"
+    return (
+        f"{units.time},{units.total_octets},{units.input_octets},{units.output_octets},"
+        f"{units.specific},{units.money}"
+    )
+
+
+def told_used(reports: tuple[USU, ...]) -> str:
+    """The same of reports."""
+    return ";".join(
+        [f"{told(one.units)},{one.reporting_reason},{one.tariff_change_usage}" for one in reports]
+    )
 
 
 # --- the answer -----------------------------------------------------------------------------------

@@ -190,8 +190,8 @@ class Connection(asyncio.Protocol):
     def _handle(self, events: list[Event]) -> None:
         for event in events:
             match event:
-                case Request(message, header):
-                    self._start(message, header)
+                case Request(message):
+                    self._start(message)
                 case Answer(message, header):
                     self._answered(message, header)
                 case Arrived(cer):
@@ -260,10 +260,8 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _flush_peer(self) -> None:
-        if self._peer is not None:
-            data = self._peer.data_to_send()
-            if data:
-                self.write(data)
+        if self._peer is not None and (data := self._peer.data_to_send()):
+            self.write(data)
 
     def _set_timer(self) -> None:
         if self._peer is None or self._state is State.CLOSED:
@@ -312,10 +310,9 @@ class Connection(asyncio.Protocol):
 
     # --- requests and answers ----------------------------------------------------------------------
 
-    def _start(self, message: bytes, header: Header) -> None:
+    def _start(self, message: bytes) -> None:
         started = time.perf_counter()
-        node = self._node
-        local = node.local
+        node, local = self._node, self._node.local
         try:
             ccr = decode_ccr(message)
             node.check_destination(ccr.route_records, ccr.destination_host, ccr.destination_realm)

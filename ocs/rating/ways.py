@@ -53,8 +53,7 @@ def offers(
         here = Moment(catalogue, subscriber, context, rating_group, service_identifiers, moment)
         found = here.serving()
         if not is_timed or (not windows and here.until > last):
-            has_end = here.until < FOREVER and not is_timed
-            end = UtcMillis(here.until) if has_end else None
+            end = UtcMillis(here.until) if here.until < FOREVER else None
             open_ended = [_Window(NEVER, NEVER, catalogue.version, each) for each in found]
             return tuple(
                 _offer([each], each, each.serving.price, here.sources, end) for each in open_ended

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ocs.charging import periods
-from ocs.charging.charges import Terms, direction, terms_of
+from ocs.charging.charges import Terms
 from ocs.charging.context import new_context
+from ocs.charging.grants import sized
 from ocs.charging.periods import Circumstances
 from ocs.charging.policy import ServicePolicy
+from ocs.charging.services import is_wished
+from ocs.charging.terms import direction, terms_of
 from ocs.diameter.credit_control import MSCC, USU, Money, Units
 from ocs.model import (
     Charge,
@@ -57,11 +60,17 @@ def tenge(amount: int) -> Units:
     return Units(money=Money(amount, 0, 398))
 
 
+def wish_of(asked: MSCC, policy: ServicePolicy, kind: int) -> int | None:
+    """What a service should have: what its client names, or the default."""
+    size, _ = sized(asked, policy, None, MIDNIGHT)
+    return size if is_wished(asked, kind) else None
+
+
 def client_rated(asked: MSCC, *, is_denied: bool = False) -> Charge:
     """Its charge."""
     context = new_context(data(INITIAL, 0), DATA, SUBSCRIBER, catalogue(), MIDNIGHT)
     around = Circumstances(UPDATE, context, SUBSCRIBER, catalogues(), is_denied, MIDNIGHT)
-    (made,) = terms_of(asked, DATA, around, None).charges
+    (made,) = terms_of(asked, DATA, around, None, wish_of(asked, DATA, UPDATE)).charges
     return made
 
 
@@ -109,7 +118,8 @@ def terms(
     who = replace(SUBSCRIBER, tariff=tariff)
     context = new_context(first, policy, who, catalogue(), UtcMillis(started))
     around = Circumstances(kind, context, who, catalogues(), False, UtcMillis(at))
-    return terms_of(asked, policy, around, None if since is None else UtcMillis(since))
+    answered = None if since is None else UtcMillis(since)
+    return terms_of(asked, policy, around, answered, wish_of(asked, policy, kind))
 
 
 def charges(

@@ -11,7 +11,6 @@ from ocs.charging.periods import (
     Stretch,
     offered,
     periods_of,
-    time_range,
 )
 from ocs.charging.policy import ServicePolicy
 from ocs.model import UnitKind, UtcMillis
@@ -121,10 +120,10 @@ def test_names_are_those_of_every_request() -> None:
 def test_how_far_a_request_reaches() -> None:
     """Back to where supervision began, and as far ahead as a grant is valid: an hour of talk for 3660 s,
     supervised twice as long."""
-    at = UtcMillis(MIDNIGHT + 10 * HOUR)
-    assert time_range(VOICE, MIDNIGHT, at) == (at - 7_320_000, at + 3_660_000)
-    assert time_range(VOICE, UtcMillis(at - 5), at) == (at - 5, at + 3_660_000)
-    assert time_range(DATA, MIDNIGHT, at) == (at - 7_200_000, at + 3_600_000)
+    here = around(MIDNIGHT, MIDNIGHT)
+    of_calls, of_data = here.course(mscc(10), VOICE), here.course(mscc(20), DATA)
+    assert (of_calls.behind, of_calls.ahead) == (7_320_000, 3_660_000)
+    assert (of_data.behind, of_data.ahead) == (7_200_000, 3_600_000)
 
 
 def test_cost_of_a_period() -> None:

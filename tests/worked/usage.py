@@ -226,7 +226,7 @@ class Usage:
             version=subscriber.version,
             context=b"",
             charges=(charge,),
-            sources=sources_of([offer.sources] if offer else [], subscriber),
+            sources=sources_of([offer] if offer else [], subscriber),
             reply="",
             is_refused_whole=True,
             supervision_seconds=100_000,
