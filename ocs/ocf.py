@@ -59,6 +59,9 @@ END_USER_SERVICE_DENIED = 4010
 #: than three round trips is a fault, not a race.
 PLANS_AT_MOST = 3
 
+#: Service-Context-Ids whose service is known; clients write the same few in their own ways.
+CONTEXTS_AT_MOST = 1000
+
 #: Calls to numbers free of control whose end a worker can still recognise; such calls are few.
 FREE_AT_MOST = 10_000
 REFUND = (EVENT_REQUEST, event.REFUND_ACCOUNT)
@@ -93,17 +96,24 @@ class OCF:
         self._clock = clock
         self._reauthorise = reauthorise
         self._activate = activate
+        self._services: dict[str, ServicePolicy] = {}
         self._free: Cache[bytes, bool] = Cache(FREE_AT_MOST)
         self._memories: Cache[bytes, Memory] = Cache()
 
     async def handle(self, ccr: CCR, peer: str) -> CCA:
         """The answer to one CCR; `peer` is the identity of the adjacent peer."""
-        service = self._policy.service_for(ccr.service_context_id)
+        service = self._services.get(ccr.service_context_id)
         if service is None:
-            return unknown_service_context(ccr)
+            service = self._policy.service_for(ccr.service_context_id)
+            if service is None:
+                return unknown_service_context(ccr)
+            if len(self._services) < CONTEXTS_AT_MOST:
+                self._services[ccr.service_context_id] = service
         now = self._clock()
         catalogue = self._catalogues.at(now)
-        if self._opened_free(ccr, service, catalogue):
+        # Data calls nobody, whatever else its request says.
+        is_call = service.unit is not UnitKind.OCTETS
+        if is_call and self._opened_free(ccr, service, catalogue):
             return self._free_answer(ccr, service, catalogue)
         refused = refused_money(ccr, catalogue.currency)
         if refused is not None:

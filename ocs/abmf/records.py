@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
+from ocs.abmf.calls import read_main
 from ocs.abmf.encoding import decode_context, raw
 from ocs.abmf.ledger import reading
 from ocs.books import Balance, LedgerEntry, Move, OpenSession
@@ -13,6 +15,8 @@ from ocs.model import AccountId, Partition, Subscriber, UtcMillis
 
 #: Sessions read at a time where all are walked over.
 SCAN_COUNT = 500
+#: Partitions looked at in one piece: more would hold up the requests of a worker for milliseconds.
+PARTITIONS_AT_ONCE = 16
 
 
 class Records:
@@ -94,14 +98,16 @@ class Records:
     async def _by_moment(
         self, index: Callable[[int], bytes], until: str, limit: int
     ) -> list[OpenSession]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for partition in range(self._partitions):
-                pipeline.zrangebyscore(index(partition), "-inf", until, start=0, num=limit)
-            names = await pipeline.execute()
         found: list[OpenSession] = []
-        for partition, members in enumerate(names):
-            if members:
-                found += await read_sessions(self._client, Partition(partition), members)
+        for first in range(0, self._partitions, PARTITIONS_AT_ONCE):
+            some = range(first, min(first + PARTITIONS_AT_ONCE, self._partitions))
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for partition in some:
+                    pipeline.zrangebyscore(index(partition), "-inf", until, start=0, num=limit)
+                names = await pipeline.execute()
+            for partition, members in zip(some, names, strict=True):
+                if members:
+                    found += await read_sessions(self._client, Partition(partition), members)
         return found
 
 
@@ -126,37 +132,63 @@ async def read_rows(
     return [row for row in rows if row.get(b"state") == b"open"]
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asked last for a session, and what never changes of it (lua/lib/session.lua)."""
+
+    host: str
+    realm: str
+    peer: str
+    owner: str
+    account_id: AccountId
+    started: UtcMillis
+    state_id: int
+    session_id: bytes
+
+
+def read_client(row: Mapping[bytes, bytes]) -> Client:
+    """Two fields of a session hash, each of lines; the Session-Id may have lines of its own."""
+    host, realm, peer, owner, _ = row[b"client"].decode().split("\n")
+    account, started, state_id, session_id = row[b"about"].split(b"\n", 3)
+    return Client(
+        host, realm, peer or host, owner, AccountId(account.decode()), UtcMillis(int(started)),
+        int(state_id), session_id,
+    )  # fmt: skip
+
+
 def is_of(row: Mapping[bytes, bytes], host: str, below: int) -> bool:
     """Whether a session hash is this client's, opened with an Origin-State-Id below the given one."""
-    is_hosts = row[b"host"].lower() == host.lower().encode()
-    return is_hosts and 0 < int(row.get(b"state_id", b"0")) < below
+    client = read_client(row)
+    return client.host.lower() == host.lower() and 0 < client.state_id < below
 
 
 def read_session(partition: Partition, row: Mapping[bytes, bytes]) -> OpenSession:
     """One session hash."""
-    held = [read_main(value) for name, value in row.items() if name.startswith(b"r:")]
-    waits = {name[2:]: value == b"1" for name, value in row.items() if name.startswith(b"w:")}
-    context = decode_context(row[b"context"])
+    services = {
+        name[2:]: value.split(b"\n")[:2] for name, value in row.items() if name.startswith(b"s:")
+    }
+    waits = {name: numbers.endswith(b" 1") for name, (numbers, _) in services.items()}
+    client, context = read_client(row), decode_context(row[b"context"])
     return OpenSession(
-        session_id=row[b"id"],
-        account_id=AccountId(row[b"account"].decode()),
+        session_id=client.session_id,
+        account_id=client.account_id,
         partition=partition,
-        origin_host=row[b"host"].decode(),
-        origin_realm=row[b"realm"].decode(),
-        peer=row[b"peer"].decode(),
-        owner=row[b"owner"].decode(),
+        origin_host=client.host,
+        origin_realm=client.realm,
+        peer=client.peer,
+        owner=client.owner,
         is_waiting=any(waits.values()),
         is_cut=b"cut" in row,
-        reserved=sum(held),
-        started=UtcMillis(int(row[b"started"])),
-        deadline=UtcMillis(int(row[b"deadline"])),
+        reserved=sum(read_own(held) for _, held in services.values()),
+        started=client.started,
+        deadline=UtcMillis(int(row[b"standing"].split(b" ")[0])),
         service=context.service,
         correlation=context.correlation,
         waiting_group=waiting_group(waits),
     )
 
 
-def read_main(packed: bytes) -> int:
+def read_own(packed: bytes) -> int:
     """The main money of "name amount;name amount"; a number alone is main money."""
     if packed.isdigit():
         return int(packed)
@@ -198,13 +230,13 @@ def read_entry(entry_id: bytes, row: Mapping[bytes, bytes]) -> LedgerEntry:
     def text(name: str) -> str:
         return row.get(name.encode(), b"").decode(errors="backslashreplace")
 
-    def number(name: str) -> int:
-        return int(row.get(name.encode(), b"0"))
-
-    balance, reserved = number("after_balance"), number("after_reserved")
+    # An entry that moves nothing only names units: of an orphan, or of an absurd report.
+    moved = text("moved") or f"{text('units') or 0} 0 0 0 0 0"
+    units, granted, credited, spent, reserved, written_off = map(int, moved.split(" "))
+    after = read_main(text("after")) if b"after" in row else Balance()
     return LedgerEntry(
         entry_id=entry_id.decode(),
-        sequence=number("seq"),
+        sequence=after.sequence,
         previous=text("prev"),
         account_id=AccountId(text("account")),
         kind=text("kind"),
@@ -214,20 +246,13 @@ def read_entry(entry_id: bytes, row: Mapping[bytes, bytes]) -> LedgerEntry:
         session_id=row.get(b"session", b""),
         request=text("request"),
         key=text("key"),
-        units=number("units"),
-        granted=number("granted"),
-        credited=number("credited"),
-        spent=number("spent"),
-        reserved=number("reserved"),
-        written_off=number("written_off"),
-        after=Balance(
-            credited=number("after_credited"),
-            available=balance - reserved,
-            reserved=reserved,
-            spent=number("after_spent"),
-            written_off=number("after_written_off"),
-            sequence=number("seq"),
-        ),
+        units=units,
+        granted=granted,
+        credited=credited,
+        spent=spent,
+        reserved=reserved,
+        written_off=written_off,
+        after=after,
         moves=read_moves(text("moves")),
         laid=read_laid(text("laid")),
         note=text("note"),

@@ -4,6 +4,7 @@ Pure; what only the moment of the plan knew travels with the outcome as its `rep
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from ocs.charging import quota
@@ -29,7 +30,7 @@ Told = tuple[int, int, int | None, str]
 
 def pack_terms(asked: Iterable[MSCC], planned: Iterable[Terms], policy: ServicePolicy) -> str:
     """What a repeat must say again, for each service; once where all say the same."""
-    words = []
+    words: list[str] = []
     for each, terms in zip(asked, planned, strict=True):
         own = policy.of_group(each.rating_group)
         change = terms.tariff_time_change
@@ -41,17 +42,22 @@ def pack_terms(asked: Iterable[MSCC], planned: Iterable[Terms], policy: ServiceP
         words.append(word)
     if not words:
         words = [f"{policy.validity_seconds};{policy.threshold_percent}"]
-    return words[0] if len(set(words)) == 1 else ",".join(words)
+    return words[0] if len(words) == 1 or len(set(words)) == 1 else ",".join(words)
 
 
 def unpack_terms(reply: str, count: int) -> list[Told]:
     """The same, for each of the services."""
-    found: list[Told] = []
-    for word in reply.split(","):
-        validity, percent, change, filter_id = [*word.split(";"), "", ""][:4]
-        when = int(change) if change else None
-        found.append((int(validity), int(percent), when, unquote(filter_id)))
-    return found * count if len(found) == 1 else found
+    if "," not in reply:
+        return [unpack_word(reply)] * count
+    return [unpack_word(word) for word in reply.split(",")]
+
+
+@lru_cache(1024)
+def unpack_word(word: str) -> Told:
+    """What is told of one service; most are told the same."""
+    validity, percent, change, filter_id = [*word.split(";"), "", ""][:4]
+    when = int(change) if change else None
+    return int(validity), int(percent), when, unquote(filter_id)
 
 
 def is_restricted(mscc: MSCC, ccr: CCR, policy: ServicePolicy) -> bool:
@@ -108,8 +114,10 @@ def service_answers(
             yield other_answer(each, ccr, status_of(found), own, terms[0])
 
 
-def status_of(results: Iterable[ChargeResult]) -> ChargeStatus:
+def status_of(results: list[ChargeResult]) -> ChargeStatus:
     """What became of a service, all of its charges together."""
+    if len(results) == 1:
+        return results[0].status
     found = {each.status for each in results}
     return next(
         each
@@ -127,7 +135,7 @@ def granted_answer(
 ) -> MSCCAnswer:
     """A grant, and all that the client must know about it; named as it was asked."""
     validity_seconds, percent, change, filter_id = terms
-    largest = max(results, key=lambda each: each.granted)
+    largest = results[0] if len(results) == 1 else max(results, key=lambda each: each.granted)
     gsu, unit = grant_of(results, policy, currency)
     # One direction that nobody can pay stops the other.
     is_final = any(each.is_final or each.status is ChargeStatus.NO_CREDIT for each in results)
@@ -157,6 +165,8 @@ def grant_of(
     results: list[ChargeResult], policy: ServicePolicy, currency: Currency
 ) -> tuple[Units, UnitKind]:
     """The Granted-Service-Unit of a service, and its unit."""
+    if len(results) == 1 and results[0].key.isdigit():  # a whole service, counted in its own unit
+        return quota.granted(results[0].granted, policy.unit, currency), policy.unit
     amounts: dict[str, int] = {}
     for each in results:
         mark = each.key[len(base_of(each.key)) :][:1]
