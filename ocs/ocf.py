@@ -371,9 +371,12 @@ class OCF:
                     metrics.final_unit(FINAL_UNIT_ACTIONS[service.final_unit.action])
         if outcome.clamped:
             metrics.clamped(service.unit, outcome.clamped)
-        metrics.debited(outcome.spent)
-        metrics.written_off(outcome.written_off)
-        metrics.reserved(outcome.reserved)
+        if outcome.spent:
+            metrics.debited(outcome.spent)
+        if outcome.written_off:
+            metrics.written_off(outcome.written_off)
+        if outcome.reserved:
+            metrics.reserved(outcome.reserved)
         if not outcome.was_open:
             return  # late usage, the T after a refusal
         if made.type is RequestType.INITIAL and status is OutcomeStatus.CHARGED:

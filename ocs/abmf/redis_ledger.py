@@ -70,6 +70,9 @@ UNOPENED = (
     OutcomeStatus.MISMATCH,
 )
 
+#: Sessions whose key names are kept, about a kilobyte each.
+NAMES_AT_MOST = 10_000
+
 #: The route of a session closed for this leads to the one that was there first.
 ELSEWHERE = "another account's session"
 #: Reasons to expire that leave the session open.
@@ -102,20 +105,22 @@ class RedisLedger:
         self._metrics = metrics
         self._clock = clock  # 0: the store's own time
         self._link = Link(client, deadline_seconds / 2)
+        self._names: dict[tuple[object, ...], tuple[Argument, ...]] = {}
         self._later: list[Command] = []  # travels with the next flush, and nobody waits for it
 
     # --- Ledger -----------------------------------------------------------------------------------
 
     async def charge(self, plan: ChargePlan) -> ChargeOutcome:
-        name = keys.digest(plan.session_id)
-        route = keys.route(name, self._partitions)
-        command = self._charge_command(plan, name)
+        command = self._charge_command(plan)
         if plan.type is RequestType.INITIAL:
-            return await self._open(plan, command, route)
+            return await self._open(plan, command, self._route(plan.session_id))
         outcome = read_outcome(as_list((await self._call("charge", command))[-1]))
         if outcome.status in (OutcomeStatus.REFUSED, OutcomeStatus.CLOSED):
-            self._later.append(("EXPIRE", route, ROUTE_SECONDS))
+            self._later.append(("EXPIRE", self._route(plan.session_id), ROUTE_SECONDS))
         return outcome
+
+    def _route(self, session_id: bytes) -> bytes:
+        return keys.route(keys.digest(session_id), self._partitions)
 
     async def _open(self, plan: ChargePlan, command: Command, route: bytes) -> ChargeOutcome:
         """An INITIAL. The route comes first, since a session without one could be found by nobody; it is
@@ -239,22 +244,16 @@ class RedisLedger:
 
     # --- commands ---------------------------------------------------------------------------------
 
-    def _charge_command(self, plan: ChargePlan, name: bytes) -> Command:
-        partition, account = plan.partition, plan.account_id
-        is_event = plan.type is RequestType.EVENT
-        command: list[Argument] = [
-            "FCALL", self._library.event if is_event else self._library.charge, 9,
-            keys.account(partition, account),
-            keys.subscriber(partition, plan.subscriber_id),
-            keys.session(partition, name),
-            keys.answers(partition, name),
-            keys.open_sessions(partition, account),
-            keys.due(partition),
-            keys.ledger(partition),
-            keys.overdue(partition),
-            keys.outbox(partition),
-        ]  # fmt: skip
-        return (*command, *plan_arguments(plan, self._clock()))
+    def _charge_command(self, plan: ChargePlan) -> Command:
+        whose = plan.session_id, plan.partition, plan.account_id, plan.subscriber_id
+        names = self._names.get(whose)
+        if names is None:
+            if len(self._names) >= NAMES_AT_MOST:
+                self._names.clear()
+            names = self._names[whose] = charge_keys(plan)
+        library = self._library
+        called = library.event if plan.type is RequestType.EVENT else library.charge
+        return ("FCALL", called, *names, *plan_arguments(plan, self._clock()))
 
     # --- the link ---------------------------------------------------------------------------------
 
@@ -320,3 +319,21 @@ class RedisLedger:
     def _error(self, operation: str, error: BaseException) -> None:
         if self._metrics is not None:
             self._metrics.store_error(operation, type(error).__name__)
+
+
+def charge_keys(plan: ChargePlan) -> tuple[Argument, ...]:
+    """KEYS of charge.lua and event.lua, behind their number."""
+    partition, account = plan.partition, plan.account_id
+    name = keys.digest(plan.session_id)
+    return (
+        9,
+        keys.account(partition, account),
+        keys.subscriber(partition, plan.subscriber_id),
+        keys.session(partition, name),
+        keys.answers(partition, name),
+        keys.open_sessions(partition, account),
+        keys.due(partition),
+        keys.ledger(partition),
+        keys.overdue(partition),
+        keys.outbox(partition),
+    )

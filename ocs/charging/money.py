@@ -24,10 +24,11 @@ def micros_of(money: Money) -> int:
 
 def refused_money(ccr: CCR, currency: Currency) -> CCA | None:
     """5004 for CC-Money in another currency than the accounts'."""
-    groups: list[Units | None] = [ccr.command_rsu, *(each.units for each in ccr.command_usu)]
+    wishes, reports = [ccr.command_rsu], list(ccr.command_usu)
     for each in ccr.mscc:
-        groups += [each.rsu, *(one.units for one in each.usu)]
-    for units in groups:
+        wishes.append(each.rsu)
+        reports += each.usu
+    for units in [*wishes, *[each.units for each in reports]]:
         money = None if units is None else units.money
         if money is not None and money.currency not in (None, currency.code):
             named = u32(CURRENCY_CODE, money.currency or 0)

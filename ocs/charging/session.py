@@ -259,7 +259,7 @@ def answer(ccr: CCR, outcome: ChargeOutcome, policy: ServicePolicy, currency: Cu
     cca = CCA(code)
     if code != ResultCode.SUCCESS:
         cca.error_message = MESSAGES.get(code)
-    is_unrated = any(each.status is ChargeStatus.RATING_FAILED for each in outcome.results)
+    is_unrated = ChargeStatus.RATING_FAILED in [each.status for each in outcome.results]
     if code == ResultCode.RATING_FAILED or (code == ResultCode.SUCCESS and is_unrated):
         cca.failed_avp = failed_avp(services(ccr, policy), outcome)
     if ccr.request_type == INITIAL_REQUEST:

@@ -18,6 +18,9 @@ MAX_DEPTH = 8
 _CODE_LENGTH = struct.Struct("!II")
 _U32 = struct.Struct("!I")
 _U64 = struct.Struct("!Q")
+_U32_AVP = struct.Struct("!III")
+_U64_AVP = struct.Struct("!IIQ")
+_VENDOR_U32 = struct.Struct("!IIII")
 _I32 = struct.Struct("!i")
 _I64 = struct.Struct("!q")
 
@@ -114,12 +117,16 @@ def text(code: int, value: str, flags: int = M_BIT, vendor: int = 0) -> bytes:
 
 def u32(code: int, value: int, flags: int = M_BIT, vendor: int = 0) -> bytes:
     """An Unsigned32, Enumerated (not negative) or Time."""
-    return octets(code, _U32.pack(value), flags, vendor)
+    if vendor:
+        return _VENDOR_U32.pack(code, (flags | V_BIT) << 24 | 16, vendor, value)
+    return _U32_AVP.pack(code, flags << 24 | 12, value)
 
 
 def u64(code: int, value: int, flags: int = M_BIT, vendor: int = 0) -> bytes:
     """An Unsigned64."""
-    return octets(code, _U64.pack(value), flags, vendor)
+    if vendor:
+        return octets(code, _U64.pack(value), flags, vendor)
+    return _U64_AVP.pack(code, flags << 24 | 16, value)
 
 
 def i32(code: int, value: int, flags: int = M_BIT, vendor: int = 0) -> bytes:

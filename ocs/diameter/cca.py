@@ -5,6 +5,9 @@ errors; the E bit goes with 3xxx and nothing else but requests whose CCA cannot 
 holds a well-formed AVP; RFC 8506's additions carry no M bit (RFC 6733, 6.2 and 7).
 """
 
+import struct
+from functools import lru_cache
+
 from ocs.diameter.avp import M_BIT, i32, i64, octets, raw_avp, text, u32, u64
 from ocs.diameter.ccr import NTP_EPOCH
 from ocs.diameter.credit_control import CCA, CCR, FinalUnit, Money, MSCCAnswer, Units
@@ -24,6 +27,9 @@ from ocs.diameter.framing import (
 )
 
 _APPLICATION = u32(258, CREDIT_CONTROL_APPLICATION)
+#: CC-Request-Type and CC-Request-Number: code, flags with length, value of each.
+_KIND = struct.Struct("!IIIIII")
+_KIND_WORDS, _NUMBER_WORDS = (416, M_BIT << 24 | 12), (415, M_BIT << 24 | 12)
 NO_M = 0
 TERMINATE, REDIRECT = 0, 1
 URL = 2  # Redirect-Address-Type
@@ -34,14 +40,9 @@ _MAX_THRESHOLD = 2**32 - 1
 def encode_cca(ccr: CCR, cca: CCA, origin_host: str, origin_realm: str) -> bytes:
     """The answer to `ccr`, ready to be written."""
     is_error = 3000 <= cca.result_code < 4000
-    parts = [
-        octets(263, ccr.session_id),
-        u32(268, cca.result_code),
-        text(264, origin_host),
-        text(296, origin_realm),
-    ]
+    parts = [octets(263, ccr.session_id), _head(cca.result_code, origin_host, origin_realm)]
     if not is_error:
-        parts += (_APPLICATION, u32(416, ccr.request_type), u32(415, ccr.request_number))
+        parts.append(_KIND.pack(*_KIND_WORDS, ccr.request_type, *_NUMBER_WORDS, ccr.request_number))
         if ccr.sub_session_id is not None:
             parts.append(u64(419, ccr.sub_session_id))
         # Elsewhere a client's grammar may have these AVPs by its last line alone: no M there.
@@ -56,6 +57,13 @@ def encode_cca(ccr: CCR, cca: CCA, origin_host: str, origin_realm: str) -> bytes
     body = b"".join(parts)
     flags = ccr.flags & FLAG_P | (FLAG_E if is_error else 0)
     return _message(flags, ccr.hop_by_hop, ccr.end_to_end, body)
+
+
+@lru_cache(256)
+def _head(result_code: int, origin_host: str, origin_realm: str) -> bytes:
+    """What stands behind the Session-Id: the same in nearly all answers."""
+    head = u32(268, result_code) + text(264, origin_host) + text(296, origin_realm)
+    return head if 3000 <= result_code < 4000 else head + _APPLICATION
 
 
 def _message(flags: int, hop_by_hop: int, end_to_end: int, body: bytes) -> bytes:
