@@ -3,7 +3,7 @@
 from ocs.charging.policy import ServicePolicy
 from ocs.charging.result import refuse
 from ocs.diameter.avp import u32
-from ocs.diameter.credit_control import CCA, CCR, Money, Units
+from ocs.diameter.credit_control import CCA, CCR, Money
 from ocs.diameter.framing import ResultCode
 from ocs.model import MICROS, ChargeOutcome
 from ocs.rating.catalogue import Currency

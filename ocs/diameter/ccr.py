@@ -5,6 +5,7 @@ missing AVPs, too many, values out of range. AVPs that nobody reads are checked 
 its code *and* its vendor: the code of a Rating-Group with another vendor is something else.
 """
 
+import struct
 from collections.abc import Callable
 
 from ocs.diameter import avp
@@ -18,7 +19,7 @@ from ocs.diameter.credit_control import (
     Units,
 )
 from ocs.diameter.dictionary import TGPP
-from ocs.diameter.framing import ProtocolError, ResultCode, parse_header
+from ocs.diameter.framing import ProtocolError, ResultCode
 from ocs.diameter.service_information import read_service_information
 from ocs.diameter.structure import Groups, Layouts, Structure
 from ocs.diameter.units import number, read_units, read_used
@@ -43,7 +44,12 @@ _REQUIRED_CODES = frozenset(_REQUIRED)
 #: Names of clients that were checked; a handful, unless somebody invents them.
 IDENTITIES_AT_MOST = 1000
 _identities: dict[bytes, str] = {}
+#: Subscription-Ids that were read; those of a session come with each of its requests.
+SUBSCRIPTIONS_AT_MOST = 10_000
+SUBSCRIPTION_OCTETS = 64  # a number or an IMSI with its headers; longer ones are read each time
+_subscriptions: dict[bytes, tuple[int, str]] = {}
 _layouts = Layouts()
+_IDS = struct.Struct("!II")
 
 
 def decode_ccr(message: bytes) -> CCR:
@@ -91,10 +97,8 @@ class _Reader:
     def __init__(self, message: bytes, groups: Groups) -> None:
         self._message = message
         self._groups = groups
-        header = parse_header(message)
-        self._ccr = CCR(
-            header.hop_by_hop, header.end_to_end, header.flags, b"", "", "", "", None, "", 0, 0
-        )
+        hop_by_hop, end_to_end = _IDS.unpack_from(message, 12)
+        self._ccr = CCR(hop_by_hop, end_to_end, message[4], b"", "", "", "", None, "", 0, 0)
         self._mscc: list[MSCC] = []
         self._ids: list[tuple[int, str]] = []
         self._inner_ids: list[tuple[int, str]] = []
@@ -215,11 +219,20 @@ class _Reader:
         self._ccr.command_usu += (read_used(self._message, self._groups, found),)
 
     def _subscription(self, found: Found) -> None:
+        whole = self._message[found[3] : found[4]]
+        known = _subscriptions.get(whole)
+        if known is not None:
+            self._ids.append(known)
+            return
         kind, data = self._subscription_id(found)
         if kind is None or data is None:
             code = 450 if kind is None else 444
             # The parent goes around it (RFC 6733, 7.5).
             raise missing(code, avp.octets(443, avp.example(code)))
+        if len(whole) <= SUBSCRIPTION_OCTETS:
+            if len(_subscriptions) >= SUBSCRIPTIONS_AT_MOST:
+                _subscriptions.clear()
+            _subscriptions[whole] = kind, data
         self._ids.append((kind, data))
 
     def _subscription_id(self, found: Found) -> tuple[int | None, str | None]:

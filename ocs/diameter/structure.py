@@ -87,6 +87,7 @@ class Layouts:
     AT_MOST = 512
     ALIKE_AT_MOST = 4  # of one length; each is one more comparison
     RENEWED_AFTER = 10_000  # messages of unknown layout, once there is no more room
+    OCTETS = 4096  # of a message; longer ones are examined each time
 
     def __init__(self) -> None:
         self._by_length: dict[int, list[_Layout]] = {}
@@ -100,7 +101,9 @@ class Layouts:
             if each.unpack(message, HEADER_SIZE) == each.words:
                 return each.structure
         structure = examine(message)
-        if structure.wrong_size is None:  # an exception is raised once
+        if (
+            structure.wrong_size is None and len(message) <= self.OCTETS
+        ):  # an exception is raised once
             self._keep(message, structure)
         return structure
 
