@@ -1,5 +1,6 @@
 # make run    the server, in a virtual environment of its own
 # make test   everything that is checked (at most 6 minutes on 2 cores)
+# make bench  the canonical workload and every target, on a server of its own (about two minutes)
 # make clean  remove the environment and caches; var/ with the store's data stays
 
 PYTHON ?= python3
@@ -7,8 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: run test demo clean
+.PHONY: run test demo bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/ocs serve --examples
@@ -18,6 +20,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python bench/run.py canonical --targets $(BENCH_ARGS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -30,6 +35,10 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@$(PIP) --editable '.[bench]'
 	@touch $@
 
 clean:

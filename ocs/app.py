@@ -5,6 +5,7 @@ store, and its death takes nothing along.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -26,17 +27,15 @@ from ocs.abmf.subscribers import Subscribers
 from ocs.account.standing import Refused
 from ocs.books import OpenSession
 from ocs.catalogue_store import open_catalogues
-from ocs.config import Config, ConfigError, ConfigErrors
+from ocs.config import Config
 from ocs.desk import Desk, utc_millis
 from ocs.expiry import Sweeper
 from ocs.inbox import ASR, Inbox, LocalIdentity, tell
 from ocs.metrics import Metrics
 from ocs.model import Partition, Subscriber
-from ocs.node.connection import Connection
-from ocs.node.peers import PeerConfig, Peers
 from ocs.node.restarts import Restarts
-from ocs.node.server import Node, NodeSettings, TlsSettings
-from ocs.node.tls import server_context
+from ocs.node.server import Node
+from ocs.node_settings import node_settings, peers_of
 from ocs.ocf import OCF
 from ocs.ops import OpsServer
 from ocs.policies import policy_of
@@ -175,9 +174,17 @@ async def run_worker(config: Config, index: int) -> int:
             ops=ops.port,
             pid=os.getpid(),
         )
+        leave_alone()
         ended = await wait_for_end(stop, tasks)
         await end(tasks)
         return ended
+
+
+def leave_alone() -> None:
+    """Nothing that was loaded goes before the worker does: the garbage collector need not walk over it,
+    which takes tens of milliseconds in the middle of somebody's request (docs/performance.md)."""
+    gc.collect()
+    gc.freeze()
 
 
 def partitions_of(config: Config, index: int, epoch: Epoch) -> list[Partition]:
@@ -240,35 +247,6 @@ def ops_server(
     )
 
 
-def node_settings(config: Config, index: int, epoch: Epoch) -> NodeSettings:
-    """What worker `index` is to its peers."""
-    diameter = config.diameter
-    return NodeSettings(
-        origin_host=worker_identity(diameter.identity, index),
-        origin_realm=diameter.realm,
-        listen=tuple(map(str, diameter.listen)),
-        port=diameter.port + index if diameter.port else 0,
-        served_realms=frozenset({diameter.realm, *diameter.served_realms}),
-        origin_state_id=epoch.origin_state_id,
-        product=diameter.product,
-        watchdog_seconds=diameter.watchdog_seconds,
-        tls=tls_of(config, index),
-    )
-
-
-def tls_of(config: Config, index: int) -> TlsSettings | None:
-    """Where worker `index` listens for TLS; ConfigErrors for files that cannot be used."""
-    tls = config.diameter.tls
-    if tls is None:
-        return None
-    try:
-        context = server_context(Path(tls.certificate), Path(tls.key), Path(tls.ca))
-    except OSError as error:  # ssl.SSLError is one
-        expected = f"a certificate, its key and a CA, all in PEM: {error}"
-        raise ConfigErrors([ConfigError(tls.certificate, "diameter.tls", expected)]) from error
-    return TlsSettings(context, tuple(map(str, tls.listen)), tls.port + index if tls.port else 0)
-
-
 async def close_lost(
     records: Records,
     ledger: RedisLedger,
@@ -288,32 +266,6 @@ async def close_lost(
                 metrics.session_closed(each.service, "restarted")
                 reauthorise(outcome.waiting)
     return closed
-
-
-def peers_of(config: Config) -> Peers[Connection]:
-    """The peer directory of the configuration."""
-    return Peers(
-        [
-            PeerConfig(
-                identity=each.identity,
-                addresses=tuple(map(str, each.addresses)),
-                realm=each.realm,
-                kind=each.kind,
-                realms=each.realms,
-            )
-            for each in config.peers
-        ],
-        config.diameter.allow_unknown_peers,
-        time.monotonic,
-    )
-
-
-def worker_identity(identity: str, index: int) -> str:
-    """Worker 0 keeps the configured name; the others get their number behind the first label."""
-    if index == 0:
-        return identity
-    label, dot, rest = identity.partition(".")
-    return f"{label}-{index}{dot}{rest}"
 
 
 class Heart:

@@ -18,9 +18,10 @@ from redis.exceptions import RedisError
 
 from ocs import present
 from ocs.abmf.ledger import LedgerError
-from ocs.app import run_worker, tls_of
+from ocs.app import run_worker
 from ocs.catalogue_store import VersionRefused
 from ocs.cli_account import register
+from ocs.cli_bench import bench_command
 from ocs.cli_catalogue import catalogue
 from ocs.cli_common import (
     UNREACHABLE,
@@ -40,6 +41,7 @@ from ocs.desk import Desk, DeskError
 from ocs.diameter.decode import extract, render, tree
 from ocs.diameter.framing import ProtocolError
 from ocs.model import SubscriberState
+from ocs.node_settings import tls_of
 from ocs.notices import NoticeErrors, load as load_notices
 from ocs.ops import healthcheck
 from ocs.rating.catalogue import CatalogueErrors, load as load_catalogue
@@ -61,6 +63,7 @@ subscriber = typer.Typer(no_args_is_help=True, help="Add, show, change, list, re
 cli.add_typer(subscriber, name="subscriber")
 cli.add_typer(catalogue, name="catalogue")
 register(cli)
+cli.command("bench")(bench_command)
 cli.command("price")(price_command)
 cli.command("explain")(explain_command)
 catalogue.command("simulate")(simulate_command)

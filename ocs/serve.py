@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.panel import Panel
 
 from ocs.abmf.library import Library
-from ocs.app import end, open_desk, stop_signal, tls_of
+from ocs.app import end, open_desk, stop_signal
 from ocs.catalogue_store import CatalogueStore, files_of
 from ocs.config import Config
 from ocs.demo.play import play
 from ocs.desk import DeskError
 from ocs.model import MICROS, Micros
 from ocs.node.supervisor import Supervisor
+from ocs.node_settings import tls_of
 from ocs.ops import healthcheck
 from ocs.rating.catalogue import load as load_catalogue
 from ocs.store.check import verify

@@ -15,12 +15,9 @@ from ocs.abmf.subscribers import Subscribers
 from ocs.app import (
     activate_used,
     close_lost,
-    node_settings,
     open_ledger,
     partitions_of,
-    peers_of,
     tell_waiting,
-    tls_of,
     used_first,
 )
 from ocs.catalogue_store import CatalogueStore, catalogue_of, files_of, open_catalogues
@@ -29,6 +26,7 @@ from ocs.desk import utc_millis
 from ocs.metrics import Metrics
 from ocs.model import Identity, IdentityKind, Subscriber, SubscriberState, UtcMillis
 from ocs.node.restarts import Restarts
+from ocs.node_settings import node_settings, peers_of, tls_of
 from ocs.scheduler import Scheduler
 from ocs.store.check import Epoch
 from tests.node import certificates

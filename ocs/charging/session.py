@@ -87,8 +87,7 @@ def plan(
     """What to ask of the ledger.
 
     Without a memory (a U or T of a session never seen) the charges have no ways: the ledger keeps the
-    usage as an orphan record. `partition` says where, and is the account's where there is one. `at` is
-    the rating time.
+    usage as an orphan record, in this partition; else it is the account's. `at` is the rating time.
     """
     context = None if memory is None else memory.context
     around = circumstances(ccr, memory, subscriber, catalogues, at)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from structlog.typing import EventDict
 
-from ocs.app import peers_of
 from ocs.config import load
 from ocs.node.peers import ADDRESSES_REMEMBERED, LOG_SECONDS, Kind, PeerConfig, Peers
+from ocs.node_settings import peers_of
 
 PGW, REALM = "pgw1.example.net", "example.net"
 

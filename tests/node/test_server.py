@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from structlog.typing import EventDict
 
-from ocs.app import peers_of
 from ocs.config import load
 from ocs.diameter import peer as machine
 from ocs.diameter.avp import octets, text, u32
@@ -20,6 +19,7 @@ from ocs.diameter.framing import CER, DPR, DWR, FLAG_E, parse_header
 from ocs.node import connection, server
 from ocs.node.connection import Connection
 from ocs.node.peers import PeerConfig, Peers
+from ocs.node_settings import peers_of
 from tests.node.harness import (
     HOST,
     PATIENCE_SECONDS,

@@ -15,6 +15,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self.connections = 0
         self.requests = 0  # pieces of data that went to the store
+        self.octets = [0, 0]  # that went to the store, and that came back
         self.drops = 0  # replies to swallow from now on; the request was carried out
         self.is_still = False  # requests are taken and go nowhere
         self._request = asyncio.Event()
@@ -34,6 +35,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 20):
                 self.requests += 1
+                self.octets[0] += len(data)
                 self._request.set()
                 if not self.is_still:
                     writer.write(data)
@@ -42,6 +44,7 @@ class Proxy:
     async def _replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(1 << 20):
+                self.octets[1] += len(data)
                 if self.drops:
                     self.drops -= 1
                 else:
