@@ -84,7 +84,7 @@ class Course:
             began, found = self._kept
             if began == since and all(each.until is None or last < each.until for each in found):
                 return found
-        found = find()
+        found = shared(find())
         # Ways with times of their own are those of this request's range.
         is_lasting = not any(way.begins or way.ends for each in found for way in each.ways)
         self._kept = (since, found) if found and is_lasting else None
@@ -127,6 +127,10 @@ class Course:
             self._open = here
         return here
 
+
+#: Offers that sessions share; subscribers with buckets have their own.
+SHARED_AT_MOST = 10_000
+_shared: dict[Offer, Offer] = {}
 
 #: The courses of a session, by rating group and service identifiers.
 Courses = dict[tuple[int | None, tuple[int, ...]], Course]
@@ -224,7 +228,15 @@ def _change(found: tuple[Offer, ...], after: UtcMillis = NEVER) -> UtcMillis | N
 
 def _lasting(found: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """The offers, whatever time they are for: so they can be compared."""
-    return tuple(replace(each, until=None) for each in found)
+    return shared(tuple(replace(each, until=None) for each in found))
+
+
+def shared(found: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """The same, of which there is one for all sessions: it is packed for the ledger once, and a hundred
+    thousand sessions keep a few."""
+    if len(_shared) >= SHARED_AT_MOST:
+        _shared.clear()
+    return tuple(_shared.setdefault(each, each) for each in found)
 
 
 def _periods(stretches: Iterable[Stretch], at: UtcMillis) -> Iterator[Period]:
