@@ -280,7 +280,9 @@ class OCF:
             made = self._plan(ccr, memory, subscriber, service, peer, now)
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
-                if memory is not None and not outcome.is_replayed:
+                if outcome.status is OutcomeStatus.CLOSED:
+                    self._memories.drop(ccr.session_id)
+                elif memory is not None and not outcome.is_replayed:
                     self._remember_answer(memory, made, outcome, rating_time(ccr, now))
                 self._count(service, made, outcome)
                 return session.answer(ccr, outcome, service, catalogue.currency)
