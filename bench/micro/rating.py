@@ -1,21 +1,21 @@
 """What rating costs with a large catalogue: load time, memory, microseconds for one charge.
 
-    python bench/micro/rating.py [--prefixes 100000] [--products 1000] [--rounds 20000]
-
-One JSON line. Nothing here is a test: figures depend on the machine, which the line names.
+python bench/micro/rating.py [--prefixes 100000] [--products 1000] [--rounds 4000] [--repeats 5] [--json]
 """
 
-import argparse
-import json
 import os
-import platform
 import random
-import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # this folder is not installed
+
+from bench.micro.measure import Figure, count, parser, result, show, timed
 from ocs.charging.charges import charge_of
 from ocs.model import (
     AccountId,
@@ -31,6 +31,7 @@ from ocs.rating.versions import Catalogues
 from ocs.rating.ways import offers
 
 NOON = UtcMillis(1_551_679_200_000)
+SEED = 1
 CLASSES = ("on-net", "off-net", "landline", "international")
 PRICE = """[[prices]]
 service = "voice"
@@ -41,9 +42,9 @@ step = "1 s"
 """
 
 
-def write(folder: Path, prefixes: int, products: int, seed: int) -> list[str]:
+def write(folder: Path, prefixes: int, products: int) -> list[str]:
     """A catalogue of so many prefixes and tariffs; returns the prefixes."""
-    choose = random.Random(seed)  # noqa: S311  # no secret
+    choose = random.Random(SEED)  # noqa: S311  # no secret
     rows = sorted({str(choose.randrange(10**4, 10**9)) for _ in range(prefixes * 11 // 10)})
     rows = rows[:prefixes]
     lines = [f"{each},{CLASSES[number % len(CLASSES)]},x" for number, each in enumerate(rows)]
@@ -60,31 +61,37 @@ def write(folder: Path, prefixes: int, products: int, seed: int) -> list[str]:
 
 
 def resident() -> int:
-    """Octets of memory that this process has had at the most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Octets of memory that this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> None:
-    """Measure once and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prefixes", type=int, default=100_000)
-    parser.add_argument("--products", type=int, default=1_000)
-    parser.add_argument("--rounds", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+def measure(prefixes: int, products: int, rounds: int, repeats: int) -> list[Figure]:
+    """Loading a catalogue, and charges by it."""
     with tempfile.TemporaryDirectory() as name:
-        rows = write(Path(name), given.prefixes, given.products, given.seed)
-        before, begun = resident(), time.perf_counter()
+        rows = write(Path(name), prefixes, products)
+        before, begun = resident(), time.process_time()
         catalogue = load(Path(name))
-        seconds, memory = time.perf_counter() - begun, resident() - before
+        seconds, memory = time.process_time() - begun, resident() - before
     catalogues = Catalogues((catalogue,))
-    choose = random.Random(given.seed)  # noqa: S311  # no secret
-    asked = [
-        (f"t{choose.randrange(given.products)}", f"{choose.choice(rows)}0000000"[:15])
-        for _ in range(given.rounds)
+    choose = random.Random(SEED)  # noqa: S311  # no secret
+    asked = cycle(
+        (f"t{choose.randrange(products)}", f"{choose.choice(rows)}0000000"[:15])
+        for _ in range(rounds)
+    )
+    row = f"{len(rows)} prefixes, {products} products"
+    return [
+        count(f"{row}: load", "s", round(seconds, 2)),
+        count(f"{row}: more memory", "MB", round(memory / 1024**2, 1)),
+        timed(f"{row}: a charge", charging(catalogues, lambda: next(asked)), rounds, repeats),
     ]
-    begun = time.perf_counter()
-    for tariff, called in asked:
+
+
+def charging(catalogues: Catalogues, ask: Callable[[], tuple[str, str]]) -> Callable[[], object]:
+    """One charge of five minutes, of the next tariff and number."""
+    (catalogue,) = catalogues.versions
+
+    def charge() -> object:
+        tariff, called = ask()
         who = Subscriber(AccountId("1"), Partition(0), 1, tariff, SubscriberState.ACTIVE, ())
         said = RatingAttributes("voice", called=called)
         context = SessionContext(
@@ -92,21 +99,26 @@ def main() -> None:
         )
         last = UtcMillis(NOON + 300_000)
         (offer,) = offers(catalogues, who, context, None, (), at=NOON, first=NOON, last=last)
-        charge_of("-", offer, None, 300)
-    spent = time.perf_counter() - begun
-    figures = {
-        "prefixes": len(rows),
-        "products": given.products,
-        "load_seconds": round(seconds, 2),
-        "memory_mb": round(memory / 1024**2, 1),
-        "microseconds_per_charge": round(spent / given.rounds * 1e6, 2),
-        "rounds": given.rounds,
-        "seed": given.seed,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "command": " ".join(sys.argv),
-    }
-    print(json.dumps(figures))
+        return charge_of("-", offer, None, 300)
+
+    return charge
+
+
+def results(
+    rounds: int, repeats: int, prefixes: int = 100_000, products: int = 1_000
+) -> list[dict[str, Any]]:
+    """What this script measures."""
+    return [result("rating", measure(prefixes, products, rounds, repeats), seed=SEED)]
+
+
+def main() -> None:
+    """Command line."""
+    arguments = parser(__doc__, 4000)
+    arguments.add_argument("--prefixes", type=int, default=100_000)
+    arguments.add_argument("--products", type=int, default=1_000)
+    given = arguments.parse_args()
+    for each in results(given.rounds, given.repeats, given.prefixes, given.products):
+        show(each, given.json)
 
 
 if __name__ == "__main__":
