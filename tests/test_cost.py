@@ -47,14 +47,14 @@ class Cost:
     commands: int
 
 
-#: What each kind of request may cost at the most.
+#: What each kind of request may cost at the most, also the first one that a process answers.
 LIMITS = {
-    "data I": Cost(0, 0, 0, 0),
-    "data U": Cost(0, 0, 0, 0),
-    "data U, ten services": Cost(0, 0, 0, 0),
-    "data T": Cost(0, 0, 0, 0),
-    "voice U": Cost(0, 0, 0, 0),
-    "sms event": Cost(0, 0, 0, 0),
+    "data I": Cost(310, 1044, 172, 14),
+    "data U": Cost(189, 719, 158, 8),
+    "data U, ten services": Cost(1158, 1682, 366, 17),
+    "data T": Cost(189, 709, 137, 13),
+    "voice U": Cost(190, 722, 155, 8),
+    "sms event": Cost(292, 698, 146, 13),
 }
 
 

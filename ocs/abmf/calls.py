@@ -3,18 +3,21 @@
 Only the two directions of a format whose other end is lua/: no waiting, no clock, no connection.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ocs.abmf.encoding import decode_subscriber, encode_subscriber, raw
 from ocs.abmf.ledger import ExpireOutcome
 from ocs.books import Balance, Held, Posting, RefundOutcome, RefundStatus
 from ocs.model import (
     AMOUNT_LIMIT,
+    Charge,
     ChargeOutcome,
     ChargePlan,
     ChargeResult,
     ChargeStatus,
     OutcomeStatus,
+    Source,
     Subscriber,
     Way,
     invariant,
@@ -22,9 +25,17 @@ from ocs.model import (
 
 Argument = bytes | str | int
 Command = tuple[Argument, ...]
+Line = str | int
 
 #: Usage and requests are below this; a larger number is refused before it reaches the store.
 UNITS_LIMIT = 2**53
+
+#: Prices, and lists of balances, whose packed form is remembered.
+PACKED_AT_MOST = 2000
+
+#: By name: a look into a dictionary takes a third of the time of a call of the enumeration.
+STATUSES = {each.value: each for each in OutcomeStatus}
+CHARGE_STATUSES = {each.value: each for each in ChargeStatus}
 
 #: Statuses that say everything; nothing was stored for them.
 BARE = frozenset(
@@ -43,41 +54,96 @@ def plan_arguments(plan: ChargePlan, now: int) -> list[Argument]:
     found: list[Argument] = [
         now, plan.type.value, plan.number, plan.content, plan.version, plan.context,
         plan.reply, int(plan.is_refused_whole), plan.supervision_seconds * 1000,
-        plan.session_id, plan.account_id, plan.actor, plan.realm, plan.peer, plan.owner,
-        plan.scope, plan.state_id, plan.at, plan.subscriber_id, len(plan.sources),
+        plan.session_id, plan.account_id,
+        packed_client(plan.actor, plan.realm, plan.peer, plan.owner, plan.scope), plan.state_id,
+        plan.at, plan.subscriber_id,
     ]  # fmt: skip
-    for source in plan.sources:
-        found += (source.name, source.floor, ",".join(map(str, source.notices)))
-    places = {source.name: place for place, source in enumerate(plan.sources, 1)}
-    found.append(len(plan.charges))
+    names, packed = packed_sources(plan.sources)
+    found.append(packed)
     for charge, seconds in zip(plan.charges, final, strict=True):
+        price = packed_price(charge, seconds)
+        invariant(price.names <= names, "the plan names every balance of its ways")
         used = -1 if charge.used is None else charge.used
         requested = -1 if charge.requested is None else charge.requested
         invariant(used < UNITS_LIMIT and requested < UNITS_LIMIT, "units stay below 2^53")
         found += (
-            charge.key, used, requested, charge.refusal.value, charge.unit.value,
-            charge.rounding.mode.value, charge.rounding.quantum, charge.denominator,
-            seconds * 1000, charge.limit, charge.least, charge.most, charge.used_at, charge.note,
-            len(charge.ways),
+            charge.key, used, requested, charge.refusal.value, charge.used_at,
+            price.packed,
         )  # fmt: skip
-        for way in charge.ways:
-            add_way(found, way, places)
     return found
 
 
-def add_way(found: list[Argument], way: Way, places: Mapping[str, int]) -> None:
-    """One way; balances by their places in the plan."""
-    named = {*way.sources, *(draw.source for draw in way.draws)}
-    invariant(named <= places.keys(), "the plan names every balance of its ways")
+@lru_cache(PACKED_AT_MOST)
+def packed_client(actor: str, realm: str, peer: str, owner: str, scope: str) -> bytes:
+    """Who asks, by whom, and who hears: one argument, which the session keeps."""
+    return lines([actor, realm, "" if peer == actor else peer, owner, scope])
+
+
+@lru_cache(PACKED_AT_MOST)
+def packed_sources(sources: tuple[Source, ...]) -> tuple[frozenset[str], bytes]:
+    """The names of a plan's balances, and all that is said of them as one argument."""
+    found: list[Line] = []
+    for each in sources:
+        found += (each.name, each.floor, ",".join(map(str, each.notices)))
+    return frozenset([each.name for each in sources]), lines(found)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPrice:
+    """How charges with the same ways are paid: all that does not change from request to request."""
+
+    ways: tuple[Way, ...]
+    common: tuple[object, ...]
+    packed: bytes
+    names: frozenset[str]  # of the balances
+
+
+#: By the identity of the ways: what is offered again is the same object. An entry holds its ways, so that
+#: no others can come to their place.
+_packed: dict[int, PackedPrice] = {}
+
+
+def packed_price(charge: Charge, final_seconds: int) -> PackedPrice:
+    """How a charge is paid, and how long its last units are watched, as one argument."""
+    ways = charge.ways
+    common = (
+        charge.unit, charge.rounding, charge.denominator, charge.limit, charge.least, charge.most,
+        charge.note, final_seconds,
+    )  # fmt: skip
+    known = _packed.get(id(ways))
+    if known is not None and known.ways is ways and known.common == common:
+        return known
+    found: list[Line] = [
+        charge.unit.value, charge.rounding.mode.value, charge.rounding.quantum, charge.denominator,
+        charge.limit, charge.least, charge.most, charge.note, final_seconds * 1000, len(ways),
+    ]  # fmt: skip
+    names: set[str] = set()
+    for way in ways:
+        add_way(found, way)
+        names.update(way.sources, (draw.source for draw in way.draws))
+    if len(_packed) >= PACKED_AT_MOST:
+        _packed.clear()
+    made = _packed[id(ways)] = PackedPrice(ways, common, lines(found), frozenset(names))
+    return made
+
+
+def add_way(found: list[Line], way: Way) -> None:
+    """One way of a price."""
     found += (
-        way.name, " ".join(str(places[source]) for source in way.sources),
-        way.begins, way.ends, way.needs, way.floor, way.stops + 2 * way.is_apart,
-        len(way.legs), len(way.draws),
+        way.name, " ".join(way.sources), way.begins, way.ends, way.needs, way.floor,
+        way.stops + 2 * way.is_apart, len(way.legs), len(way.draws),
     )  # fmt: skip
     for leg in way.legs:
         found += (leg.start, leg.end, leg.step, leg.price, leg.entry)
     for draw in way.draws:
-        found += (places[draw.source], draw.step, draw.amount, draw.entry)
+        found += (draw.source, draw.step, draw.amount, draw.entry)
+
+
+def lines(values: list[Line]) -> bytes:
+    """Values as lines."""
+    packed = "".join(f"{each}\n" for each in values)
+    invariant(packed.count("\n") == len(values), "no value is of more than one line")
+    return packed.encode()
 
 
 def post_arguments(posting: Posting, content: bytes, now: int) -> list[Argument]:
@@ -113,7 +179,7 @@ def post_content(posting: Posting) -> bytes:
 
 def read_outcome(reply: list[object]) -> ChargeOutcome:
     """What charge or event said."""
-    status = OutcomeStatus(word(reply[0]))
+    status = STATUSES[word(reply[0])]
     if status in BARE:
         return ChargeOutcome(status)
     if status is OutcomeStatus.STALE:
@@ -121,8 +187,8 @@ def read_outcome(reply: list[object]) -> ChargeOutcome:
         return ChargeOutcome(status, subscriber=fresh)
     _, named, kept, total, left, packed = raw(reply[1]).decode().split("|")
     told = ChargeOutcome(
-        status=OutcomeStatus(named),
-        results=tuple(read_result(each) for each in packed.split(";") if each),
+        status=STATUSES[named],
+        results=tuple([read_result(each) for each in packed.split(";")]) if packed else (),
         reply=kept,
         is_replayed=reply[2] == 1,
         total_cost=int(total),
@@ -130,7 +196,7 @@ def read_outcome(reply: list[object]) -> ChargeOutcome:
     )
     if len(reply) == 3:
         return told  # a repeat, or usage that no session takes: nothing moved
-    spent, reserved, written_off, _, was_open, clamped = (int(raw(each)) for each in reply[3:9])
+    spent, reserved, written_off, _, was_open, clamped = map(number, reply[3:9])
     return ChargeOutcome(
         told.status,
         told.results,
@@ -142,16 +208,15 @@ def read_outcome(reply: list[object]) -> ChargeOutcome:
         total_cost=told.total_cost,
         available=told.available,
         clamped=clamped,
-        waiting=read_names(reply[9]),
+        waiting=read_names(reply[9]) if reply[9] else (),
     )
 
 
 def read_result(packed: str) -> ChargeResult:
     """One charge of a stored answer."""
-    # A result of an earlier release names no way.
-    key, status, granted, is_final, way = [*packed.split(" "), "-"][:5]
+    key, status, granted, is_final, way = packed.split(" ")
     name = "" if way == "-" else way
-    return ChargeResult(key, ChargeStatus(status), int(granted), is_final == "1", name)
+    return ChargeResult(key, CHARGE_STATUSES[status], int(granted), is_final == "1", name)
 
 
 def read_refund(reply: list[object]) -> RefundOutcome:
@@ -179,29 +244,32 @@ def read_subscriber(reply: list[object]) -> Subscriber | None:
 def read_balance(reply: object) -> Balance | None:
     """An account's hash; None where there is no account."""
     found = as_pairs(reply)
-    if b"balance" not in found:
+    if b"main" not in found:
         return None
 
-    def number(name: bytes) -> int:
-        return int(found.get(name, b"0"))
-
     others = {
-        name[2:].decode(): Held(
-            int(value), number(b"r:" + name[2:]), found.get(b"k:" + name[2:], b"").decode()
-        )
+        name[2:].decode(): read_held(value.decode())
         for name, value in found.items()
-        if name.startswith(b"a:")
+        if name.startswith(b"b:")
     }
-    reserved = number(b"reserved")
-    return Balance(
-        number(b"credited"),
-        number(b"balance") - reserved,
-        reserved,
-        number(b"spent"),
-        number(b"written_off"),
-        number(b"seq"),
-        others,
-    )
+    return replace(read_main(found[b"main"].decode()), others=others)
+
+
+def read_main(packed: str) -> Balance:
+    """Own money: balance, reserved, credited, spent, written off, number of the newest entry."""
+    balance, reserved, credited, spent, written_off, sequence = map(int, packed.split(" "))
+    return Balance(credited, balance - reserved, reserved, spent, written_off, sequence)
+
+
+def read_held(packed: str) -> Held:
+    """Another balance: amount, reserved, and of a counter its period."""
+    amount, reserved, period = packed.split(" ", 2)
+    return Held(int(amount), int(reserved), period)
+
+
+def number(value: object) -> int:
+    """A reply element that is a number."""
+    return value if isinstance(value, int) else int(raw(value))
 
 
 def as_pairs(reply: object) -> dict[bytes, bytes]:

@@ -5,7 +5,7 @@ And the one name of ours that a client keeps for us: Refund-Information, the tok
 
 import json
 import re
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from ocs.abmf import keys
@@ -99,10 +99,19 @@ def _frozen(value: Any) -> Any:
 
 
 def encode_context(context: SessionContext) -> bytes:
-    """A session's context; facts in order, so that one context has one encoding."""
-    value = asdict(context)
-    value["attributes"]["facts"] = sorted(context.attributes.facts)
+    """A session's context; facts in order, so that one context has one encoding. What says nothing is left
+    out: it is kept for as long as the session is."""
+    value = told(context, SessionContext)
+    attributes = value["attributes"] = told(context.attributes, RatingAttributes)
+    if "facts" in attributes:
+        attributes["facts"] = sorted(context.attributes.facts)
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+def told(value: Any, kind: type) -> dict[str, Any]:
+    """The fields of a value that say something else than their default."""
+    found = {each.name: (getattr(value, each.name), each.default) for each in fields(kind)}
+    return {name: said for name, (said, default) in found.items() if said != default}
 
 
 def decode_context(data: bytes) -> SessionContext:

@@ -148,7 +148,7 @@ class Client:
 
 def read_client(row: Mapping[bytes, bytes]) -> Client:
     """Two fields of a session hash, each of lines; the Session-Id may have lines of its own."""
-    host, realm, peer, owner, _ = row[b"client"].decode().split("\n")
+    host, realm, peer, owner, _, _ = row[b"client"].decode().split("\n")
     account, started, state_id, session_id = row[b"about"].split(b"\n", 3)
     return Client(
         host, realm, peer or host, owner, AccountId(account.decode()), UtcMillis(int(started)),

@@ -173,6 +173,9 @@ class EmbeddedStore:
             "--appendfsync", "everysec",
             "--save", "",
             "--maxmemory-policy", "noeviction",
+            # A session's context is longer than the 64 octets that end the compact form of a hash:
+            # a quarter of the memory of a session (docs/performance.md).
+            "--hash-max-listpack-value", "1024",
             "--logfile", str(self._folder / "store.log"),
             "--daemonize", "no",
         ]  # fmt: skip

@@ -103,6 +103,25 @@ def test_a_context_comes_back(each: SessionContext) -> None:
     assert decode_context(encode_context(each)) == each
 
 
+def test_a_context_says_only_what_there_is() -> None:
+    """It is kept with every open session; defaults are known to who reads it."""
+    bare = SessionContext(
+        AccountId("1"),
+        Partition(2),
+        "data",
+        "t",
+        UtcMillis(3),
+        False,
+        RatingAttributes("data"),
+        "v",
+    )
+    assert encode_context(bare) == (
+        b'{"account_id":"1","partition":2,"service":"data","tariff":"t","started":3,'
+        b'"fee_is_paid":false,"attributes":{"service":"data"},"catalogue_version":"v"}'
+    )
+    assert decode_context(encode_context(bare)) == bare
+
+
 def test_a_subscriber_that_an_earlier_release_stored() -> None:
     """What its record does not tell is as it is for a new one."""
     data = (

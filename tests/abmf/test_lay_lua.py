@@ -27,16 +27,15 @@ LIBRARIES = ("common", "balances", "money", "state", "reach", "take", "lay", "pa
 SCRIPT = (
     "\n".join((FOLDER / "lib" / f"{name}.lua").read_text() for name in LIBRARIES)
     + """
-local charge = parse_charges(ARGV, 1)[1]
-local state = state_of(charge, KEYS[1], tonumber(KEYS[2]), tonumber(KEYS[3]))
+local charges, sources = parse_charges(ARGV, 1)
+local charge, price = charges[1], charges[1].price
+local state = state_of(price, KEYS[1], tonumber(KEYS[2]), tonumber(KEYS[3]))
 local free, units, at = read_amounts(KEYS[4]), tonumber(KEYS[5]), tonumber(KEYS[6])
 local is_grant = KEYS[7] == '1'
 free.main = free.main or 0
-local tick = charge.unit == 'seconds' and 1000 or 0
-if not is_grant then at = (charge.used_at > 0 and charge.used_at or at) - units * tick end
-local how = {at = at, tick = tick, is_grant = is_grant, is_apart = is_grant}
-local laid = lay(charge, state, free, units, how)
-return {laid, text(state.booked), packed_amounts(state.taken), packed_parts(charge, state)}
+if not is_grant then at = (charge.used_at > 0 and charge.used_at or at) - units * price.tick end
+local laid = lay(price, state, free, units, at, is_grant and 'grant' or 'used', sources.floor)
+return {laid, text(state.booked), packed_amounts(state.taken), packed_parts(price, state)}
 """
 )
 MINUTE = 60_000
@@ -53,7 +52,9 @@ class Found:
 
 
 def amounts_of(packed: bytes) -> dict[str, int]:
-    """`name amount;...` as a dictionary."""
+    """`name amount;...` as a dictionary; a number alone is main money."""
+    if packed.isdigit():
+        return {"main": int(packed)} if int(packed) else {}
     pairs = [each.split(" ") for each in packed.decode().split(";") if " " in each]
     return {name: int(amount) for name, amount, *_ in pairs}
 
@@ -77,7 +78,7 @@ def in_the_store(
     kept = ";".join(f"{name} {amount}" for name, amount in free.items())
     keys = [parts, sum(n for _, n in state.parts), state.booked, kept, units, at, int(is_grant)]
     with SyncRedis.from_url(url) as client:
-        found = client.eval(SCRIPT, len(keys), *keys, *plan_arguments(made, 0)[19:])
+        found = client.eval(SCRIPT, len(keys), *keys, *plan_arguments(made, 0)[15:])
     laid, booked, taken, after = found
     return Found(laid, int(booked), amounts_of(taken), tuple(amounts_of(after).items()))
 
@@ -195,7 +196,7 @@ def test_a_way_that_the_plan_no_longer_has_keeps_its_cost(store_url: str) -> Non
         made = plan(subscriber(), "U", 1, event(priced(), denominator=denominator))
         keys = ["p.old 7 2 1 3", 7, 2, "main 9", units, 100 * MINUTE, 0]
         with SyncRedis.from_url(store_url) as client:
-            found = client.eval(SCRIPT, len(keys), *keys, *plan_arguments(made, 0)[19:])
+            found = client.eval(SCRIPT, len(keys), *keys, *plan_arguments(made, 0)[15:])
         assert (found[0], int(found[1])) == (units, expected)
 
 

@@ -369,6 +369,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sum(one.reserved for one in sessions) == found.reserved
 
     @invariant()
+    def those_who_wait_are_counted(self) -> None:
+        """The account's count of waiting sessions is that of the marks of its open ones."""
+        each = self.subscriber
+        with SyncRedis.from_url(self.url) as plain:
+            marks = plain.hvals(keys.open_sessions(each.partition, each.account_id))
+            count = plain.hget(keys.account(each.partition, each.account_id), "waits")
+        assert int(count or 0) == sum(b"w" in mark for mark in marks)
+
+    @invariant()
     def the_told_are_equal(self) -> None:
         """The same notices, in whatever order one call leaves them; the same moment of what is due."""
         with SyncRedis.from_url(self.url) as plain:

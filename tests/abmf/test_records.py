@@ -100,7 +100,7 @@ async def test_entries_come_newest_first_by_their_links(redis: Redis, payer: Sub
 
 def test_an_entry_with_foreign_text_is_still_read() -> None:
     """Actor and reason may hold any octets that a peer or a person sent."""
-    entry = read_entry(b"1700000000000-3", as_row({b"actor": b"\xff{}", b"seq": b"4"}))
+    entry = read_entry(b"1700000000000-3", as_row({b"actor": b"\xff{}", b"after": b"9 2 9 0 0 4"}))
     assert (entry.actor, entry.sequence, entry.at) == ("\\xff{}", 4, 1_700_000_000_000)
 
 

@@ -261,25 +261,6 @@ async def test_main_money_below_zero(ledger: RedisLedger, payer: Subscriber) -> 
     assert await held(ledger, payer) == {"main": Held(-10_000_000)}
 
 
-async def test_a_session_that_an_earlier_release_opened(
-    ledger: RedisLedger, payer: Subscriber, redis: Redis
-) -> None:
-    """Its hold is a number alone, its units have no ways: both go on, on main money and the first way."""
-    await ledger.charge(planned(payer, "I", 0, charge(None, 60, BASE)))
-    await ledger.charge(planned(payer, "U", 1, charge(30, 30, BASE)))
-    name = keys.session(payer.partition, keys.digest(b"client;1"))
-    await redis.hdel(name, "p:1", "s:1")
-    await redis.hset(name, "r:1", "5")
-    await redis.hset(keys.account(payer.partition, payer.account_id), "reserved", "5")
-    (session,) = await Records(redis, 256).open_sessions()
-    assert session.reserved == 5
-    # 30 s more are inside the minute that is paid; the next one is 10.00 short.
-    end = await ledger.charge(planned(payer, "T", 2, charge(31, None, BASE)))
-    assert (end.spent, end.reserved, end.written_off) == (10_000_000, -5, 10_000_000)
-    outcome = await ledger.refund(refund(payer))
-    assert (outcome.units, outcome.amount) == (61, 30_000_000)
-
-
 # --- counters --------------------------------------------------------------------------------------
 
 

@@ -22,8 +22,12 @@ DATA = (Leg(0, 2**40, 1, 3000),)
 
 
 async def dump(redis: Redis) -> dict[bytes, object]:
-    """Everything the store holds, times to live apart."""
-    return {raw(name): await redis.dump(name) for name in await redis.keys("*")}
+    """Everything the store holds, times to live apart. A hash has no order of its own."""
+    found: dict[bytes, object] = {}
+    for name in map(raw, await redis.keys("*")):
+        is_hash = raw(await redis.type(name)) == b"hash"
+        found[name] = await redis.hgetall(name) if is_hash else await redis.dump(name)
+    return found
 
 
 async def entries(redis: Redis, each: Subscriber, kind: str) -> list[LedgerEntry]:
@@ -372,14 +376,54 @@ async def test_an_update_costs_the_store_one_call(
     after = await commands(redis)
     assert after["fcall"] - before["fcall"] == 1
     assert after.get("hlen", 0) == before.get("hlen", 0)
-    # The session's hash is read, and no other.
-    assert after["hgetall"] - before["hgetall"] == 1
-    # Its money ends, then comes back: the others are counted, and there is none to be read.
+    # No hash is read as a whole.
+    assert after.get("hgetall", 0) == before.get("hgetall", 0)
+    # Its money ends: the others are counted, and there is none to be read. It comes back: nobody waits.
     await ledger.charge(plan(payer, "U", 2, call(0, 1800)))
     await ledger.charge(plan(payer, "T", 3, call(0, None)))
     end = await commands(redis)
-    assert end["hlen"] - after.get("hlen", 0) == 2
-    assert end["hgetall"] - after["hgetall"] == 2
+    assert end["hlen"] - after.get("hlen", 0) == 1
+    assert end["hgetall"] - after.get("hgetall", 0) == 1  # of the session, at its end
+
+
+async def test_where_nobody_waits_no_session_is_looked_at(
+    ledger: RedisLedger, payer: Subscriber, redis: Redis
+) -> None:
+    """Whatever money comes back: an account may have any number of sessions. Once one waits, it is told."""
+    for name in (b"a", b"b", b"c"):
+        await ledger.charge(plan(payer, "I", 0, call(None, 10), session=name))
+    before = await commands(redis)
+    outcome = await ledger.charge(plan(payer, "U", 1, call(1, 1), session=b"a"))
+    assert outcome.waiting == ()
+    after = await commands(redis)
+    assert (after.get("hlen"), after.get("hgetall")) == (before.get("hlen"), before.get("hgetall"))
+    await ledger.charge(plan(payer, "I", 0, call(None, 1800), session=b"poor"))
+    outcome = await ledger.charge(plan(payer, "T", 2, call(0, None), session=b"a"))
+    assert outcome.waiting == (b"poor",)
+
+
+async def test_the_index_of_deadlines_follows_late(
+    timed: RedisLedger, payer: Subscriber, redis: Redis, clock: Clock
+) -> None:
+    """A deadline that moved by less than half of its time is not written there; who comes by the index
+    finds the session early, and the index put right; at its deadline it is closed."""
+    index = keys.due(payer.partition)
+    await timed.charge(plan(payer, "I", 0, call(None, 60), supervision=1000))
+    first = await redis.zscore(index, b"client;1") or 0
+    clock.pass_seconds(400)
+    await timed.charge(plan(payer, "U", 1, call(1, 60), supervision=1000))
+    assert await redis.zscore(index, b"client;1") == first
+    clock.pass_seconds(200)
+    await timed.charge(plan(payer, "U", 2, call(1, 60), supervision=1000))
+    assert await redis.zscore(index, b"client;1") == first + 600_000
+    clock.pass_seconds(300)
+    await timed.charge(plan(payer, "U", 3, call(1, 60), supervision=1000))
+    clock.pass_seconds(701)
+    here = await session(redis, b"client;1")
+    assert not (await timed.expire(here, "supervision")).closed
+    assert await redis.zscore(index, b"client;1") == here.deadline
+    clock.pass_seconds(299)
+    assert (await timed.expire(here, "supervision")).closed
 
 
 @pytest.mark.parametrize("end", ["terminated", "refused", "expired"])

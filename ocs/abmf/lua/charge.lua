@@ -4,8 +4,8 @@
   KEYS[2]  subscriber hash   {partition}:sub:<subscriber>
   KEYS[3]  session   hash    {partition}:sess:<digest of Session-Id>
   KEYS[4]  answers   hash    {partition}:answers:<digest of Session-Id>
-  KEYS[5]  open      hash    {partition}:open:<account>, Session-Id -> its mark (sum_up)
-  KEYS[6]  due       zset    {partition}:due, Session-Id by deadline
+  KEYS[5]  open      hash    {partition}:open:<account>, Session-Id -> its mark (mark_of)
+  KEYS[6]  due       zset    {partition}:due, Session-Id by deadline, or a moment before it
   KEYS[7]  ledger    stream  {partition}:ledger
   KEYS[8]  overdue   zset    {partition}:overdue, Session-Id by when it must have asked again
   KEYS[9]  outbox    stream  {partition}:outbox, what subscribers are to be told
@@ -18,18 +18,19 @@
   ARGV[7]  reply     opaque, kept with the answer
   ARGV[8]  whole     1 = no grant at all ends the session
   ARGV[9]  supervision_ms
-  ARGV[10] session_id  ARGV[11] account id  ARGV[12] actor  ARGV[13] realm  ARGV[14] peer  ARGV[15] owner
-  ARGV[16] scope     realm = a relay: sessions of the realm are its own; host = only the actor's
-  ARGV[17] state_id  Origin-State-Id of the client, 0 = none
-  ARGV[18] at        rating time in milliseconds, by which an absurd report of seconds is told; 0 = now
-  ARGV[19] subscriber id
-  ARGV[20] count of balances, each: name, floor, notices ("5,10"); then
-           count of charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
-           unit, mode, quantum, denominator, grace_ms of a final grant (0: not watched; for seconds it
-           begins behind the grant), limit, least, most, used_at, note, count of ways, each: name, numbers of
-           its balances ("1 3"), begins, ends, needs, floor, flags (1 stops + 2 is apart), count of legs,
-           count of draws, then the legs: start, stop, step, price, entry; the draws: number of the
-           balance, step, amount, entry
+  ARGV[10] session_id  ARGV[11] account id
+  ARGV[12] client    packed (parse.lua): actor, realm, peer (empty: the actor), owner, and its scope: realm =
+           a relay: sessions of the realm are its own; host = only the actor's
+  ARGV[13] state_id  Origin-State-Id of the client, 0 = none
+  ARGV[14] at        rating time in milliseconds, by which an absurd report of seconds is told; 0 = now
+  ARGV[15] subscriber id
+  ARGV[16] balances, packed: each name, floor, notices ("5,10")
+  ARGV[17] on: the charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
+           used_at, price, packed: unit, mode, quantum, denominator, limit, least, most, note, grace_ms of
+           a final grant (0: not watched; for seconds it begins behind the grant), count of ways, each:
+           name, its balances of money ("main 7.kzt"), begins, ends, needs, floor, flags (1 stops + 2 is
+           apart), count of legs, count of draws, then the legs: start, stop, step, price, entry; the
+           draws: balance, step, amount, entry
 
   Returns {status, ...}
     charged    {status, stored answer, replayed, spent, reserved, written off, available, was open,
@@ -46,17 +47,19 @@
 ]]
 
 local function charge(KEYS, ARGV)
-  local now, kind, field = now_of(ARGV[1]), ARGV[2], ARGV[2] .. ARGV[3]
-  local at = ARGV[18] == '0' and now or tonumber(ARGV[18])
+  local now, kind, number = now_of(ARGV[1]), ARGV[2], ARGV[3]
+  local field, place, session_id = kind .. number, tonumber(number:match('^%d+')), ARGV[10]
+  local at = ARGV[14] == '0' and now or tonumber(ARGV[14])
   local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7],
     overdue = KEYS[8]}
-  local session_id = ARGV[10]
-  local charges, sources = parse_charges(ARGV, 20)
-  local entry = {kind = 'charge', session = session_id, request = field, actor = ARGV[12], reason = 'usage'}
+  local charges, sources = parse_charges(ARGV, 16)
+  local actor = client_of(ARGV[12]).host
+  local entry = {kind = 'charge', session = session_id, request = field, actor = actor, reason = 'usage',
+    key = '', units = 0, granted = 0, laid = '', note = ''}
 
-  local session = hash_of(keys.session)
+  local session = kind == 'T' and whole_session(keys.session) or session_for(keys.session, charges)
   local state = session.state
-  if is_foreign(session, ARGV[16], ARGV[12], ARGV[13]) then return {'foreign'} end
+  if is_foreign(session, ARGV[12]) then return {'foreign'} end
   local stored, is_same = recall(keys, field, ARGV[4], charges, ARGV[11], entry)
   if is_same then return {'charged', stored, 1} end
   if stored then return {'mismatch'} end
@@ -70,48 +73,58 @@ local function charge(KEYS, ARGV)
   end
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the session has no account') end
-  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[19], now, KEYS[9]
+  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[15], now, KEYS[9]
+  local floor = sources.floor
+  account.notices = sources.notices
   if kind == 'I' and is_unrated(charges) then return {'unrated'} end
 
   local is_open = kind == 'I' or state == 'open'
-  local before = {spent = account.spent, reserved = account.reserved, written = account.written_off}
+  local spent, reserved, written, seq = account.spent, account.reserved, account.written_off, account.seq
   local free = free_of(account, sources)
-  local free_before = copy_of(free)
+  local free_before = account.waits > 0 and copy_of(free)
   recollect(charges, session)
   local clamped = clamp(charges, session, now, at, account.balance)
-  mark_late(charges, session, kind, ARGV[3])
+  mark_late(charges, kind, place)
   -- An end gives back what it does not name, and what it reports may be paid from that.
   local is_spare = is_open and kind == 'T'
   if is_spare then spare_of(session, charges, account, free) end
-  settle(charges, account, free, at, LIMIT - account.credited)
-  local is_asked, is_granted = grant(charges, free, at, is_open and kind ~= 'T', session.cut)
+  settle(charges, account, free, at, floor)
+  local is_asked, is_granted = grant(charges, free, at, floor, is_open and kind ~= 'T', session.cut)
   local status = 'charged'
   if not is_open then status = (state == 'refused' and kind == 'T') and 'closed' or 'late'
   elseif kind == 'T' then status = 'closed'
   elseif is_asked and not is_granted and (ARGV[8] == '1' or session.cut) then status = 'refused' end
 
   -- Nothing below may fail.
-  local ending = {kind = 'release', session = session_id, request = field, actor = ARGV[12],
-    reason = 'session ended'}
-  if is_spare then release_all(session, keys.session, account, keys.ledger, ending, charges) end
-  local is_short = write_charges(keys, session, charges, account, entry)
-  local total, mark = sum_up(session)
-  if kind == 'I' then open_session(keys, ARGV, now) end
-  if is_granted and not session.first then redis.call('HSET', keys.session, 'first', text(math.min(at, now))) end
-  if is_open then keep_open(keys, session, ARGV, now, mark, overdue_of(charges, now)) end
+  local waited, mark = is_open and session.waits > 0, kind ~= 'I' and mark_of(session)
+  if is_spare then release_all(session, account, keys.ledger, ending_of(entry), charges) end
+  local is_short = write_charges(keys, session, charges, account, entry, place)
   local is_over = is_open and status ~= 'charged'
-  if is_over then release_all(session, keys.session, account, keys.ledger, ending) end
-  local available = account.balance - account.reserved - account.floor
-  local answer = pack(ARGV[4], status, ARGV[7], total, available, charges)
+  if is_over then
+    complete(session, keys.session)
+    release_all(session, account, keys.ledger, ending_of(entry))
+  end
+  local fields = kind == 'I' and open_session(keys, ARGV, now) or {}
+  if is_granted and session.first == 0 then session.first = math.min(at, now) end
+  if status == 'charged' then keep_open(keys, session, ARGV, now, mark) end
+  if is_open then
+    expect(keys, session, session_id, overdue_of(charges, now))
+    if session.client ~= ARGV[12] then fields[#fields + 1], fields[#fields + 2] = 'client', ARGV[12] end
+  end
+  count_waiting(account, waited, status == 'charged' and session.waits > 0)
+  if account.seq ~= seq then keep_account(account) end
+  keep_session(keys.session, session, fields)
+  local available = account.balance - account.reserved - floor
+  local answer = pack(ARGV[4], status, ARGV[7], session.total, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   if is_over then bury(keys, session_id, status)
   elseif status == 'closed' then
     redis.call('HSET', keys.session, 'state', 'closed')
   end
   -- Money that came back is for those who wait; where it ends here, others may hold more than they use.
-  local is_more = is_any_above(free_of(account, sources), free_before)
+  local is_more = free_before and is_any_above(free_of(account, sources), free_before)
   local marks = (is_more and 'w' or '') .. (is_short and 'h' or '')
-  local waiting = others(keys.open, session_id, status == 'charged' and 1 or 0, marks)
-  return {status, answer, 0, account.spent - before.spent, account.reserved - before.reserved,
-    account.written_off - before.written, available, is_open and 1 or 0, clamped, waiting}
+  local waiting = others(account, keys.open, session_id, status == 'charged' and 1 or 0, marks)
+  return {status, answer, 0, account.spent - spent, account.reserved - reserved,
+    account.written_off - written, available, is_open and 1 or 0, clamped, waiting}
 end

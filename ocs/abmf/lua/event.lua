@@ -16,19 +16,18 @@
 
 -- Lays an event: all of it is paid from `free`, or nothing. Each charge is an event of its own, so its
 -- axes begin at 0. Returns whether it is paid, and whether money was what it lacked.
-local function debit(charges, free, at)
+local function debit(charges, free, at, floor)
   local is_all, is_short = true, false
   for _, charge in ipairs(charges) do
-    charge.status, charge.state = 'settled', state_of(charge, '', 0, 0)
+    charge.state = new_state(0, 0)
     if charge.refusal == 'rating_failed' then charge.status = 'rating_failed' end
     if charge.requested >= 0 then
-      local how = {at = charge.used_at > 0 and charge.used_at or at, tick = 0, is_grant = true}
+      local moment = charge.used_at > 0 and charge.used_at or at
       if charge.refusal ~= '' then
         charge.status, is_all = charge.refusal, false
-      elseif lay(charge, charge.state, free, charge.requested, how) == charge.requested then
-        charge.status, charge.granted = 'granted', charge.requested
-        local last = charge.state.laid[#charge.state.laid]
-        charge.way = last and last.name
+      elseif lay(charge.price, charge.state, free, charge.requested, moment, 'event', floor)
+          == charge.requested then
+        charge.status, charge.granted, charge.ahead = 'granted', charge.requested, charge.state
       else
         charge.status, is_all, is_short = 'no_credit', false, true
       end
@@ -36,24 +35,39 @@ local function debit(charges, free, at)
   end
   for _, charge in ipairs(charges) do
     if not is_all then
-      charge.state = state_of(charge, '', 0, 0)
-      if charge.status == 'granted' then charge.status, charge.granted, charge.way = 'no_credit', 0, nil end
+      charge.state = new_state(0, 0)
+      if charge.status == 'granted' then charge.status, charge.granted = 'no_credit', 0 end
     end
   end
   return is_all, is_short
 end
 
-local function event(KEYS, ARGV)
-  local now, field = now_of(ARGV[1]), ARGV[2] .. ARGV[3]
-  local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
-  local at = ARGV[18] == '0' and now or tonumber(ARGV[18])
-  local session_id = ARGV[10]
-  local charges, sources = parse_charges(ARGV, 20)
-  local entry = {kind = 'event', session = session_id, request = field, actor = ARGV[12], reason = 'event'}
+-- What each service paid: "key units amount balance amount ...;", as a refund reads it.
+local function packed_paid(charges)
+  local paid = {}
+  for _, each in ipairs(charges) do
+    if each.status == 'granted' then
+      local parts = {each.key, text(each.granted), text(each.state.booked)}
+      for _, source in ipairs(names_of(each.state.taken)) do
+        parts[#parts + 1], parts[#parts + 2] = source, text(each.state.taken[source])
+      end
+      paid[#paid + 1] = table.concat(parts, ' ')
+    end
+  end
+  return table.concat(paid, ';')
+end
 
-  local session = hash_of(keys.session)
+local function event(KEYS, ARGV)
+  local now, field, session_id = now_of(ARGV[1]), ARGV[2] .. ARGV[3], ARGV[10]
+  local keys = {session = KEYS[3], answers = KEYS[4], open = KEYS[5], due = KEYS[6], ledger = KEYS[7]}
+  local at = ARGV[14] == '0' and now or tonumber(ARGV[14])
+  local charges, sources = parse_charges(ARGV, 16)
+  local entry = {kind = 'event', session = session_id, request = field, actor = client_of(ARGV[12]).host,
+    reason = 'event'}
+
+  local session = session_for(keys.session, {})
   local state = session.state
-  if is_foreign(session, ARGV[16], ARGV[12], ARGV[13]) then return {'foreign'} end
+  if is_foreign(session, ARGV[12]) then return {'foreign'} end
   local stored, is_same = recall(keys, field, ARGV[4], charges, ARGV[11], entry)
   if is_same then return {'debited', stored, 1} end
   if stored then return {'mismatch'} end
@@ -64,43 +78,32 @@ local function event(KEYS, ARGV)
   end
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the event has no account') end
-  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[19], now, KEYS[9]
+  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[15], now, KEYS[9]
+  account.notices = sources.notices
   if is_unrated(charges) then return {'unrated'} end
 
-  local before, cost = account.spent, 0
-  local is_paid, is_short = debit(charges, free_of(account, sources), at)
+  local before, seq, cost = account.spent, account.seq, 0
+  local is_paid, is_short = debit(charges, free_of(account, sources), at, sources.floor)
   local status = 'debited'
   if not is_paid then status = 'refused' end
-  local waiting = others(keys.open, session_id, 0, is_short and 'h' or '')
+  local waiting = others(account, keys.open, session_id, 0, is_short and 'h' or '')
 
   -- Nothing below may fail.
-  local fields = {'id', session_id, 'account', ARGV[11], 'host', ARGV[12], 'realm', ARGV[13]}
-  local paid = {}  -- what a refund of this event may give back
   for _, each in ipairs(charges) do
-    local key, booked = each.key, each.state.booked
-    if each.granted > 0 or booked > 0 then
-      entry.key, entry.units, entry.granted = key, each.granted, each.granted
-      entry.laid, entry.note = packed_laid(each.state), each.note
-      local taken = {}
-      for source, amount in pairs(each.state.taken) do taken[source] = -amount end
-      move(account, keys.ledger, entry, {spent = each.state.taken.main}, taken, {})
-      cost = cost + booked
-    end
-    if each.status == 'granted' then
-      for name, value in pairs({['u:'] = each.granted, ['b:'] = booked}) do
-        session[name .. key] = text(tonumber(session[name .. key] or '0') + value)
-        fields[#fields + 1], fields[#fields + 2] = name .. key, session[name .. key]
-      end
-      local parts = {key, text(each.granted), text(booked)}
-      for _, source in ipairs(names_of(each.state.taken)) do
-        parts[#parts + 1], parts[#parts + 2] = source, text(each.state.taken[source])
-      end
-      paid[#paid + 1] = table.concat(parts, ' ')
+    if each.granted > 0 or each.state.booked > 0 then
+      entry.key, entry.units, entry.granted = each.key, each.granted, each.granted
+      entry.laid, entry.note = packed_laid(each.state), each.price.note
+      local taken = each.state.taken
+      move(account, keys.ledger, entry, 0, taken.main or 0, 0, 0, taken, {})
+      cost = cost + each.state.booked
     end
   end
-  if #paid > 0 then fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], table.concat(paid, ';') end
+  if account.seq ~= seq then keep_account(account) end
+  local fields = {'about', about(ARGV[11], now, ARGV[13], session_id), 'client', ARGV[12]}
+  local paid = packed_paid(charges)
+  if paid ~= '' then fields[#fields + 1], fields[#fields + 2] = 'e:' .. ARGV[3], paid end
   redis.call('HSET', keys.session, unpack(fields))
-  local available = account.balance - account.reserved - account.floor
+  local available = account.balance - account.reserved - sources.floor
   local answer = pack(ARGV[4], status, ARGV[7], cost, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   bury(keys, session_id, 'event')

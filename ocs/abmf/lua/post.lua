@@ -44,7 +44,7 @@ local function post(KEYS, ARGV)
   local before = redis.call('GET', KEYS[2])
   if before and before ~= ARGV[2] then return {'mismatch'} end
   local waiting = {}
-  local open = redis.call('HGETALL', KEYS[3])  -- Session-Id -> its mark (sum_up)
+  local open = redis.call('HGETALL', KEYS[3])  -- Session-Id -> its mark (mark_of)
   for i = 1, #open, 2 do
     if open[i + 1]:find('w', 1, true) then waiting[#waiting + 1] = open[i] end
   end
@@ -64,9 +64,10 @@ local function post(KEYS, ARGV)
 
   -- Nothing below may fail.
   account.id, account.subscriber, account.now, account.outbox = ARGV[6], ARGV[7], now_of(ARGV[1]), KEYS[7]
-  local moved, amounts = changes_of(copy)
+  local moved, taken = changes_of(copy)
   local entry = {kind = ARGV[3], actor = ARGV[4], reason = ARGV[5]}
-  move(account, KEYS[4], entry, moved, amounts, {})
+  move(account, KEYS[4], entry, moved.credited or 0, moved.spent or 0, 0, 0, taken, {})
+  keep_account(account)
   drop_all(copy)
   if ARGV[8] ~= '' then
     version = text(tonumber(version) + 1)

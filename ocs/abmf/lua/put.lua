@@ -16,12 +16,11 @@
 local function put(KEYS, ARGV)
   local version = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
   if version ~= tonumber(ARGV[1]) then return {'conflict'} end
+  if text(2 ^ 53) ~= '9007199254740992' then return redis.error_reply('BITS amounts need a store of 64 bits') end
   local is_new = redis.call('EXISTS', KEYS[2]) == 0
 
   -- Nothing below may fail.
   store_subscriber(KEYS[1], KEYS[3], ARGV[3], text(version + 1), ARGV[2], ARGV[4])
-  if is_new then
-    for _, name in ipairs(AMOUNTS) do redis.call('HSET', KEYS[2], name, '0') end
-  end
+  if is_new then redis.call('HSET', KEYS[2], 'main', '0 0 0 0 0 0') end
   return {'stored', text(version + 1)}
 end

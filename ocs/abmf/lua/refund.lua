@@ -20,9 +20,10 @@ local ENDED = {event = true, closed = true, refused = true, expired = true}
 
 -- Whether the actor is the session's host or stands in its realm.
 local function is_of_session(session, actor)
+  local client = client_of(session.client)
+  local realm = '.' .. client.realm_name
   actor = actor:lower()
-  local realm = '.' .. session.realm:lower()
-  return actor == session.host:lower() or actor:sub(-#realm) == realm
+  return actor == client.host_name or actor:sub(-#realm) == realm
 end
 
 -- What each service paid, and from which balances: of the named event, or of a session. What was written
@@ -30,19 +31,17 @@ end
 local function paid_parts(session, event)
   local parts = {}
   if event ~= '' then
-    for each in session['e:' .. event]:gmatch('[^;]+') do
+    for each in session.fields['e:' .. event]:gmatch('[^;]+') do
       local key, units, amount, rest = each:match('^([^ ]+) (%d+) (%d+)(.*)$')
       local paid = {}
       for source, taken in rest:gmatch(' ([^ ]+) (%d+)') do paid[source] = tonumber(taken) end
-      -- An event of an earlier release names no balance.
-      if rest == '' and amount ~= '0' then paid.main = tonumber(amount) end
       parts[#parts + 1] = {key = key, units = tonumber(units), amount = tonumber(amount), paid = paid}
     end
   else
-    for _, key in ipairs(services_of(session)) do
-      local amount = tonumber(session['b:' .. key]) - tonumber(session['l:' .. key] or '0')
-      parts[#parts + 1] = {key = key, units = tonumber(session['u:' .. key]), amount = amount,
-        paid = paid_of(session, key)}
+    for _, key in ipairs(names_of(session.services)) do
+      local service = session.services[key]
+      parts[#parts + 1] = {key = key, units = service.units, amount = service.booked - service.lost,
+        paid = paid_of(service)}
     end
   end
   return parts
@@ -63,13 +62,13 @@ local function limit_parts(account, parts)
 end
 
 local function refund(KEYS, ARGV)
-  local session, field, content = hash_of(KEYS[2]), 'E' .. ARGV[1], ARGV[2] .. '|'
-  if not ENDED[session.state or ''] or session.account ~= ARGV[4] or not is_of_session(session, ARGV[5]) then
-    return {'unknown'}
-  end
+  local session, field, content = whole_session(KEYS[2]), 'E' .. ARGV[1], ARGV[2] .. '|'
+  if not ENDED[session.state or ''] then return {'unknown'} end
+  local account_id, session_id = session.fields.about:match('^([^\n]*)\n[^\n]*\n[^\n]*\n(.*)$')
+  if account_id ~= ARGV[4] or not is_of_session(session, ARGV[5]) then return {'unknown'} end
   -- An event is named by its number, a session as a whole.
   local is_event = session.state == 'event'
-  if is_event ~= (ARGV[6] ~= '') or (is_event and not session['e:' .. ARGV[6]]) then return {'unknown'} end
+  if is_event ~= (ARGV[6] ~= '') or (is_event and not session.fields['e:' .. ARGV[6]]) then return {'unknown'} end
   local stored = redis.call('HGET', KEYS[3], field)
   if stored then
     local is_same = stored:sub(1, #content) == content
@@ -93,18 +92,21 @@ local function refund(KEYS, ARGV)
 
   -- Nothing below may fail.
   local status = 'refunded'
-  if session[done] then status = 'repeated' end
+  if session.fields[done] then status = 'repeated' end
   if status == 'repeated' then
-    units, amount = session[done], 0
+    units, amount = session.fields[done], 0
   else
     local entry = {kind = 'refund', session = ARGV[3], request = field, actor = ARGV[5]}
-    entry.reason = 'refund of ' .. session.id
+    entry.reason = 'refund of ' .. session_id
     for _, part in ipairs(parts) do
       if part.units > 0 or part.amount > 0 then
         entry.key, entry.units = part.key, part.units
-        move(account, KEYS[4], entry, {credited = part.paid.main}, part.paid, {})
+        local taken = {}
+        for source, amount in pairs(part.paid) do taken[source] = -amount end
+        move(account, KEYS[4], entry, part.paid.main or 0, 0, 0, 0, taken, {})
       end
     end
+    keep_account(account)
     units = text(units)
     redis.call('HSET', KEYS[2], done, units)
   end

@@ -78,21 +78,21 @@ local function act_all(copy, args, at, count)
   return nil
 end
 
--- The changes that the copy stands for: of main money as `move` takes them, of other balances by name.
+-- What the copy stands for, as `move` takes it: changes of main money, and what is taken of others.
 local function changes_of(copy)
-  local moved, amounts = {}, {}
+  local moved, taken = {}, {}
   for name, each in pairs(copy.all) do
     if name == 'main' then moved.credited, moved.spent = each.credited, each.spent
-    else amounts[name] = each.amount - each.before end
+    else taken[name] = each.before - each.amount end
   end
-  return moved, amounts
+  return moved, taken
 end
 
 local function drop_all(copy)
   for name, each in pairs(copy.all) do
     if each.is_dropped and name ~= 'main' then
       local id = split(name)
-      redis.call('HDEL', copy.account.key, 'a:' .. id, 'r:' .. id, 'k:' .. id)
+      redis.call('HDEL', copy.account.key, 'b:' .. id)
     end
   end
 end

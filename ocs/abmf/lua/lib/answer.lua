@@ -2,12 +2,15 @@
 
 -- The answer of a request as it is stored for a repeat: content|status|reply|total|available|results.
 local function pack(content, status, reply, total, available, charges)
-  local results = {}
-  for i, charge in ipairs(charges) do
-    results[i] = table.concat({charge.key, charge.status, text(charge.granted),
-      text(charge.final), charge.way or '-'}, ' ')
+  local found = ('%s|%s|%s|%d|%d|'):format(content, status, reply, total, available)
+  for i = 1, #charges do
+    local charge = charges[i]
+    local laid = charge.granted > 0 and charge.ahead.laid
+    local way = laid and laid[#laid].name or '-'
+    local result = ('%s %s %d %d %s'):format(charge.key, charge.status, charge.granted, charge.final, way)
+    found = found .. (i > 1 and ';' or '') .. result
   end
-  return table.concat({content, status, reply, text(total), text(available), table.concat(results, ';')}, '|')
+  return found
 end
 
 -- Usage that is not charged is kept for the books: `orphan` where no session takes it,
@@ -41,7 +44,6 @@ end
 -- The answer to a U or T that no session takes: it and the usage are kept, nothing else.
 local function keep_stray(keys, field, args, charges, entry, state)
   keep_orphans(keys.ledger, charges, args[11], entry, 'unknown session')
-  for _, each in ipairs(charges) do each.status = 'settled' end
   local answer = pack(args[4], 'unknown', args[7], 0, 0, charges)
   redis.call('HSET', keys.answers, field, answer)
   bury(keys, args[10], state or 'orphan')

@@ -1,7 +1,7 @@
 -- The balances of an account besides its own money, and what its subscribers are told of them.
 --
--- A balance is kept as `a:<id>` amount and `r:<id>` reserved; a counter, whose source is "<id>@<label>",
--- with `k:<id>`, the label of the period it counts. Another label begins it anew.
+-- A balance is kept as `b:<id>`, its amount and what is reserved of it; of a counter, whose source is
+-- "<id>@<label>", the label of the period that it counts stands behind them. Another label begins it anew.
 
 local function split(source)
   local at = source:find('@', 1, true)
@@ -13,8 +13,9 @@ end
 local function stored_of(account, id)
   local kept = account.kept[id]
   if not kept then
-    local found = redis.call('HMGET', account.key, 'a:' .. id, 'r:' .. id, 'k:' .. id)
-    kept = {amount = tonumber(found[1] or '0'), reserved = tonumber(found[2] or '0'), label = found[3] or ''}
+    local found = redis.call('HGET', account.key, 'b:' .. id)
+    local amount, reserved, label = (found or '0 0 '):match('(%S+) (%S+) (.*)')
+    kept = {amount = tonumber(amount), reserved = tonumber(reserved), label = label, is_changed = false}
     account.kept[id] = kept
   end
   return kept
@@ -32,12 +33,13 @@ end
 
 -- What nobody holds of each source of a plan, down to its floor. Main money is always there.
 local function free_of(account, sources)
-  local free = {main = account.balance - account.reserved}
-  for _, source in ipairs(sources) do
-    local amount, reserved = amounts_of(account, source.name)
-    free[source.name] = amount - reserved - source.floor
-    if source.name == 'main' then account.floor = source.floor end
-    if source.notices ~= '' then account.notices[source.name] = source.notices end
+  local free = {main = account.balance - account.reserved - sources.floor}
+  for i = 1, #sources do
+    local source = sources[i]
+    if source.name ~= 'main' then
+      local amount, reserved = amounts_of(account, source.name)
+      free[source.name] = amount - reserved - source.floor
+    end
   end
   return free
 end
@@ -68,7 +70,7 @@ local function tell_crossings(account, source, before, after)
   end
 end
 
--- Changes one balance; returns what is stored afterwards, nil where nothing is: the period is over.
+-- Changes one balance; returns what it is afterwards, nil where nothing changes: the period is over.
 local function change(account, source, amount, reserved)
   local id, label = split(source)
   local kept = stored_of(account, id)
@@ -76,28 +78,31 @@ local function change(account, source, amount, reserved)
   if label > kept.label then
     if amount == 0 and reserved < 0 then return nil end
     kept.label, kept.amount, kept.reserved = label, 0, 0
-    redis.call('HSET', account.key, 'k:' .. id, label)
   end
   local before = kept.amount
   kept.amount, kept.reserved = before + amount, math.max(kept.reserved + reserved, 0)
-  redis.call('HSET', account.key, 'a:' .. id, text(kept.amount), 'r:' .. id, text(kept.reserved))
+  kept.is_changed = true
   tell_crossings(account, source, before, kept.amount)
   return kept
 end
 
--- Changes other balances: tables of changes of amount and of reserved, by source. Returns them as the
--- entry tells them: "balance amount reserved after after_reserved;...".
-local function change_others(account, amounts, reserved)
-  local all, told = {}, {}
-  for source in pairs(amounts) do all[source] = true end
-  for source in pairs(reserved) do all[source] = true end
-  all.main = nil
+-- Changes other balances: tables of what is taken and of changes of reserved, by source. Returns the changes
+-- as the entry tells them: "balance amount reserved after after_reserved;...".
+local function change_others(account, taken, reserved)
+  local all
+  for source in pairs(taken) do
+    if source ~= 'main' then all = all or {}; all[source] = true end
+  end
+  for source in pairs(reserved) do
+    if source ~= 'main' then all = all or {}; all[source] = true end
+  end
+  if not all then return '' end
+  local told = {}
   for _, source in ipairs(names_of(all)) do
-    local more, held = amounts[source] or 0, reserved[source] or 0
+    local more, held = -(taken[source] or 0), reserved[source] or 0
     local kept = change(account, source, more, held)
     if kept then
-      told[#told + 1] = table.concat({source, text(more), text(held), text(kept.amount),
-        text(kept.reserved)}, ' ')
+      told[#told + 1] = source .. (' %d %d %d %d'):format(more, held, kept.amount, kept.reserved)
     end
   end
   return table.concat(told, ';')

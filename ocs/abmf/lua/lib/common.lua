@@ -3,6 +3,10 @@
 -- The limit of amounts: see ocs.model.AMOUNT_LIMIT.
 local LIMIT = 9000000000000000
 
+-- What a report may cost above all the account has: more is no usage, and would fill the account's sums,
+-- after which it could not be topped up.
+local CLAMP_LOST = 1000000000000
+
 local TOMBSTONE_SECONDS = 86400
 
 -- What subscribers are to be told; whoever sends it is never so far behind.
@@ -15,16 +19,18 @@ local function now_of(argument)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Never `..` on a number: Lua prints 14 digits. Zero has no sign.
+-- As text an amount is a C long (put.lua looks that it has 64 bits). Never `..` on a number: Lua prints 14
+-- digits.
 local function text(number)
-  return string.format('%.0f', number + 0)
+  return ('%d'):format(number)
 end
 
 -- "name amount;name amount" as a table; a number alone is main money.
 local function read_amounts(packed)
+  if not packed or packed == '' or packed == '0' then return {} end
+  local main = tonumber(packed)
+  if main then return {main = main} end
   local found = {}
-  if not packed or packed == '' or packed == '0' then return found end
-  if packed:find('^%d+$') then return {main = tonumber(packed)} end
   for name, amount in packed:gmatch('([^ ;]+) (-?%d+)') do found[name] = tonumber(amount) end
   return found
 end
@@ -39,6 +45,9 @@ end
 
 -- The other direction of `read_amounts`; nothing is "0".
 local function packed_amounts(amounts)
+  local first = next(amounts)
+  if not first then return '0' end
+  if first == 'main' and not next(amounts, first) then return text(amounts.main) end
   local parts = {}
   for _, name in ipairs(names_of(amounts)) do
     if amounts[name] ~= 0 then parts[#parts + 1] = name .. ' ' .. text(amounts[name]) end
@@ -60,14 +69,21 @@ local function is_any_above(amounts, before)
   return false
 end
 
-local AMOUNTS = {'balance', 'reserved', 'credited', 'spent', 'written_off', 'seq'}
+-- An account is read at once, and written at once where it has changed (`keep_account`). `main` is its own
+-- money: balance, reserved, credited, spent, written off, and the number of its newest entry; `last` is that
+-- entry, `waits` how many of its open sessions wait for money. nil when there is none. Other balances are read
+-- where they are needed (`stored_of`).
+local NOTHING = {}
 
--- The account's amounts as numbers, nil when there is none. Other balances are read where they are needed
--- (`stored_of`).
 local function account_of(key)
-  local found = redis.call('HMGET', key, 'last', unpack(AMOUNTS))
-  if not found[2] then return nil end
-  local account = {key = key, last = found[1] or '', kept = {}, notices = {}, floor = 0}
-  for i, name in ipairs(AMOUNTS) do account[name] = tonumber(found[i + 1]) end
-  return account
+  local found = redis.call('HMGET', key, 'main', 'last', 'waits')
+  local main = found[1]
+  if not main then return nil end
+  local balance, reserved, credited, spent, written, seq = main:match('(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)')
+  return {
+    key = key, last = found[2] or '', waits = found[3] and tonumber(found[3]) or 0, main = main,
+    balance = tonumber(balance), reserved = tonumber(reserved), credited = tonumber(credited),
+    spent = tonumber(spent), written_off = tonumber(written), seq = tonumber(seq), kept = {},
+    notices = NOTHING, id = false, subscriber = false, now = 0, outbox = false,
+  }
 end

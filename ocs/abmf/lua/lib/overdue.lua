@@ -13,11 +13,12 @@ end
 -- moment at which they and its grace are over. nil where none is, or none is watched.
 local function overdue_of(charges, now)
   local first
-  for _, charge in ipairs(charges) do
-    if charge.grace > 0 and (charge.final == 1 or charge.status == 'no_credit') then
+  for i = 1, #charges do
+    local charge = charges[i]
+    if charge.price.grace > 0 and (charge.final == 1 or charge.status == 'no_credit') then
       local granted = granted_to(charges, charge.key)
       if granted > 0 then
-        local at = now + charge.grace + (charge.unit == 'seconds' and granted * 1000 or 0)
+        local at = now + charge.price.grace + (charge.price.unit == 'seconds' and granted * 1000 or 0)
         first = math.min(first or at, at)
       end
     end

@@ -1,70 +1,114 @@
--- Reads the balances and the charges of a plan (ocs.abmf.calls writes them).
+-- Reads the balances and the charges of a plan (ocs.abmf.calls writes them). What is the same from request
+-- to request comes packed in one argument: it is parsed once, and what was parsed is never changed.
 
--- The balances that a plan names, and where its charges begin.
-local function parse_sources(args, from)
-  local sources, at = {}, from + 1
-  for i = 1, tonumber(args[from]) do
-    sources[i] = {name = args[at], floor = tonumber(args[at + 1]), notices = args[at + 2]}
-    at = at + 3
-  end
-  return sources, at
+local PARSED_AT_MOST = 2000
+local parsed, parsed_count = {}, 0
+
+-- The lines of a packed argument.
+local function lines_of(packed)
+  local lines = {}
+  for line in packed:gmatch('([^\n]*)\n') do lines[#lines + 1] = line end
+  return lines
 end
 
-local function parse_way(args, at, sources)
-  local flags = args[at + 6]
+-- What `parse` makes of a packed argument, remembered by `kind`.
+local function once(kind, packed, parse)
+  local all = parsed[kind]
+  local found = all and all[packed]
+  if found then return found end
+  if parsed_count >= PARSED_AT_MOST then parsed, parsed_count = {}, 0 end
+  found = parse(lines_of(packed))
+  parsed[kind] = parsed[kind] or {}
+  parsed[kind][packed], parsed_count = found, parsed_count + 1
+  return found
+end
+
+-- Who asks: names of domains, so their case says nothing (RFC 6733, 4.3.1).
+local function parse_client(lines)
+  return {host = lines[1], scope = lines[5], host_name = lines[1]:lower(), realm_name = lines[2]:lower()}
+end
+
+local function client_of(packed) return once('client', packed, parse_client) end
+
+-- The balances that a plan names; `floor` is how far the account's own money may go.
+local function parse_sources(lines)
+  local sources = {floor = 0, notices = {}}
+  for at = 1, #lines, 3 do
+    local source = {name = lines[at], floor = tonumber(lines[at + 1])}
+    sources[#sources + 1] = source
+    if source.name == 'main' then sources.floor = source.floor end
+    if lines[at + 2] ~= '' then sources.notices[source.name] = lines[at + 2] end
+  end
+  return sources
+end
+
+local function parse_way(lines, at)
+  local flags = lines[at + 6]
   local way = {
-    name = args[at], begins = tonumber(args[at + 2]), ends = tonumber(args[at + 3]),
-    needs = tonumber(args[at + 4]), floor = tonumber(args[at + 5]), stops = flags == '1' or flags == '3',
+    name = lines[at], begins = tonumber(lines[at + 2]), ends = tonumber(lines[at + 3]),
+    needs = tonumber(lines[at + 4]), floor = tonumber(lines[at + 5]), stops = flags == '1' or flags == '3',
     is_apart = flags == '2' or flags == '3', sources = {}, legs = {}, draws = {},
   }
-  for number in args[at + 1]:gmatch('%d+') do
-    way.sources[#way.sources + 1] = sources[tonumber(number)].name
-  end
-  local legs, draws = tonumber(args[at + 7]), tonumber(args[at + 8])
+  for name in lines[at + 1]:gmatch('[^ ]+') do way.sources[#way.sources + 1] = name end
+  local legs, draws = tonumber(lines[at + 7]), tonumber(lines[at + 8])
   at = at + 9
   for i = 1, legs do
     way.legs[i] = {
-      start = tonumber(args[at]), stop = tonumber(args[at + 1]), step = tonumber(args[at + 2]),
-      price = tonumber(args[at + 3]), entry = tonumber(args[at + 4]),
+      start = tonumber(lines[at]), stop = tonumber(lines[at + 1]), step = tonumber(lines[at + 2]),
+      price = tonumber(lines[at + 3]), entry = tonumber(lines[at + 4]),
     }
     at = at + 5
   end
   for i = 1, draws do
     way.draws[i] = {
-      source = sources[tonumber(args[at])].name, step = tonumber(args[at + 1]),
-      amount = tonumber(args[at + 2]), entry = tonumber(args[at + 3]),
+      source = lines[at], step = tonumber(lines[at + 1]), amount = tonumber(lines[at + 2]),
+      entry = tonumber(lines[at + 3]),
     }
     at = at + 4
   end
   return way, at
 end
 
-local function parse_charges(args, from)
-  local sources, at = parse_sources(args, from)
-  local charges, main_floor = {}, 0
-  for _, source in ipairs(sources) do
-    if source.name == 'main' then main_floor = source.floor end
+-- How many units of the last way surely cost less than `money`: each leg is begun, each unit is of the dearest.
+local function cheap_units(price, money)
+  local way, entries, dearest = price.ways[#price.ways], 0, 0
+  for _, leg in ipairs(way and way.legs or {}) do
+    entries = entries + (leg.price + leg.entry) / price.denominator
+    dearest = math.max(dearest, leg.price / leg.step / price.denominator)
   end
-  local count = tonumber(args[at])
-  at = at + 1
-  for i = 1, count do
-    local charge = {
-      key = args[at], used = tonumber(args[at + 1]), requested = tonumber(args[at + 2]),
-      refusal = args[at + 3], unit = args[at + 4], mode = args[at + 5], quantum = tonumber(args[at + 6]),
-      denominator = tonumber(args[at + 7]), grace = tonumber(args[at + 8]), limit = tonumber(args[at + 9]),
-      least = tonumber(args[at + 10]), most = tonumber(args[at + 11]), used_at = tonumber(args[at + 12]),
-      note = args[at + 13], main_floor = main_floor, ways = {}, named = {}, granted = 0, hold = {},
-      final = 0, clamped = 0,
+  return math.floor(math.max(money - entries, 0) / math.max(dearest, 1e-9))
+end
+
+-- Of time, each unit has its own moment, `tick` milliseconds after the one before; of everything else
+-- there is one for all.
+local function parse_price(lines)
+  local price = {
+    unit = lines[1], mode = lines[2], quantum = tonumber(lines[3]), denominator = tonumber(lines[4]),
+    limit = tonumber(lines[5]), least = tonumber(lines[6]), most = tonumber(lines[7]), note = lines[8],
+    grace = tonumber(lines[9]), tick = lines[1] == 'seconds' and 1000 or 0, cheap = 0, ways = {}, named = {},
+  }
+  local at = 11
+  for i = 1, tonumber(lines[10]) do
+    local way
+    way, at = parse_way(lines, at)
+    price.ways[i] = way
+    price.named[way.name] = price.named[way.name] or way
+  end
+  price.cheap = cheap_units(price, CLAMP_LOST / 4)
+  return price
+end
+
+-- The charges of a plan from `at` on, behind its balances. Everything that a plain charge will hold is
+-- named here, no more than 16: a table that grows costs more.
+local function parse_charges(args, at)
+  local sources, charges = once('sources', args[at], parse_sources), {}
+  for from = at + 1, #args, 6 do
+    charges[#charges + 1] = {
+      key = args[from], used = tonumber(args[from + 1]), requested = tonumber(args[from + 2]),
+      refusal = args[from + 3], used_at = tonumber(args[from + 4]),
+      price = once('price', args[from + 5], parse_price), service = false, state = false, ahead = false,
+      held = false, hold = {}, status = 'settled', is_late = false, granted = 0, final = 0, done = 0,
     }
-    local ways = tonumber(args[at + 14])
-    at = at + 15
-    for w = 1, ways do
-      local way
-      way, at = parse_way(args, at, sources)
-      charge.ways[w] = way
-      charge.named[way.name] = charge.named[way.name] or way
-    end
-    charges[i] = charge
   end
   return charges, sources
 end

@@ -1,38 +1,63 @@
 -- How far one way reaches from a state of the event on (state.lua): its draws and its money.
 
--- A way as it stands in the event: its position, and what all other parts cost.
-local function view_of(charge, state, way)
-  local part = state.of[way.name]
-  local view = {way = way, part = part, at = part and part.units or 0, whole = 0, rest = 0}
-  for _, each in ipairs(state.parts) do
-    if each ~= part then view.whole, view.rest = view.whole + each.whole, view.rest + each.rest end
+-- A way as it stands in the event: its part (of no unit, where it was not entered), and what all other parts
+-- cost. What was computed last is remembered: `n` more units, their cost on the way's own axis, and what they
+-- add to what is booked.
+local function view_of(state, way)
+  local view = state.view
+  if view and view.way == way then return view end
+  local parts, whole, rest = state.parts, 0, 0
+  local part = parts[way.name]
+  for i = 1, #parts do
+    local each = parts[i]
+    if each ~= part then whole, rest = whole + each.whole, rest + each.rest end
   end
+  part = part or {name = way.name, units = 0, whole = 0, rest = 0}
+  view = {way = way, part = part, whole = whole, rest = rest, n = -1, own = 0, own_rest = 0, more = 0}
+  state.view = view
   return view
 end
 
 -- The exact cost of the event once the way has `n` more units.
-local function exact(charge, view, n)
-  local whole, rest = cost(view.way.legs, charge.denominator, view.at + n)
-  return carried(view.whole + whole, view.rest + rest, charge.denominator)
+local function exact(price, view, n)
+  local whole, rest = cost(view.way.legs, price.denominator, view.part.units + n)
+  return carried(view.whole + whole, view.rest + rest, price.denominator)
 end
 
 -- What `n` more units of the way add to what is booked.
-local function increase(charge, state, view, n)
-  return math.max(rounded(charge, exact(charge, view, n)) - state.booked, 0)
+local function increase(price, state, view, n)
+  if view.n == n then return view.more end
+  local denominator = price.denominator
+  local own, own_rest = cost(view.way.legs, denominator, view.part.units + n)
+  local more = rounded(price, carried(view.whole + own, view.rest + own_rest, denominator)) - state.booked
+  if more < 0 then more = 0 end
+  view.n, view.own, view.own_rest, view.more = n, own, own_rest, more
+  return more
+end
+
+-- The same for units of a step that is begun: it was paid whole.
+local function go_on(price, state, view, n)
+  local part = view.part
+  if part.legs ~= view.way.legs then return end
+  local whole, rest = carried(view.whole + part.whole, view.rest + part.rest, price.denominator)
+  local more = rounded(price, whole, rest) - state.booked
+  view.n, view.own, view.own_rest, view.more = n, part.whole, part.rest, more > 0 and more or 0
 end
 
 -- What a draw takes for `n` more units, of which money is `more`.
 local function drawn(draw, at, n, more)
   if draw.step == 0 then return more end
   local first = at == 0 and n > 0 and draw.entry or 0
-  return first + (math.ceil((at + n) / draw.step) - math.ceil(at / draw.step)) * draw.amount
+  return first + (steps_of(at + n, draw.step) - steps_of(at, draw.step)) * draw.amount
 end
 
-local function is_covered(charge, state, view, free, n)
-  if #view.way.draws == 0 then return true end
-  local more, sums = increase(charge, state, view, n), {}
-  for _, draw in ipairs(view.way.draws) do
-    local sum = (sums[draw.source] or 0) + drawn(draw, view.at, n, more)
+local function is_covered(price, state, view, free, n)
+  local draws = view.way.draws
+  if #draws == 0 then return true end
+  local more, sums = increase(price, state, view, n), {}
+  for i = 1, #draws do
+    local draw = draws[i]
+    local sum = (sums[draw.source] or 0) + drawn(draw, view.part.units, n, more)
     if sum > 0 and sum > free[draw.source] then return false end
     sums[draw.source] = sum
   end
@@ -42,60 +67,69 @@ end
 -- What a way must have to take a unit after another one cost money: its price in whole quanta. What
 -- rounding has left of the other's last quantum pays nothing for it, or whoever reports more often would
 -- pay less. Who stood before the other and could not pay the least cost does not come in once it is paid.
-local function alone(charge, state, view)
+local function alone(price, state, view)
   if #state.parts == 0 or (state.last and state.last.name == view.way.name) then return 0 end
-  local whole, rest = exact(charge, view, 0)
+  local whole, rest = exact(price, view, 0)
   if whole + rest == 0 then return 0 end
-  local own, low = cost(view.way.legs, charge.denominator, view.at)
-  local more, high = cost(view.way.legs, charge.denominator, view.at + 1)
-  more = more - own + math.ceil((high - low) / charge.denominator)
+  local at = view.part.units
+  local own, low = cost(view.way.legs, price.denominator, at)
+  local more, high = cost(view.way.legs, price.denominator, at + 1)
+  more = more - own + math.ceil((high - low) / price.denominator)
   if more == 0 then return 0 end
-  more = more + (-more) % charge.quantum
-  for _, way in ipairs(state.last and charge.ways or {}) do
+  more = more + (-more) % price.quantum
+  for _, way in ipairs(state.last and price.ways or {}) do
     if way.name == state.last.name then return more end
-    if way.name == view.way.name then return math.max(more, charge.least) end
+    if way.name == view.way.name then return math.max(more, price.least) end
   end
   return more
 end
 
 local function money_of(view, free)
-  local money = 0
-  for _, source in ipairs(view.way.sources) do money = money + math.max(free[source], 0) end
+  local sources, money = view.way.sources, 0
+  for i = 1, #sources do
+    local amount = free[sources[i]]
+    if amount > 0 then money = money + amount end
+  end
   return money
 end
 
 -- Whether money pays `n` more units. A paid stretch needs one quantum even where it rounds to nothing.
-local function is_paid(charge, state, view, free, n)
+local function is_paid(price, state, view, free, n)
   local money = money_of(view, free)
-  if increase(charge, state, view, n) > money then return false end
-  if money + state.booked >= charge.quantum then return true end
-  local whole, rest = exact(charge, view, 0)
-  local whole_at, rest_at = exact(charge, view, n)
+  if increase(price, state, view, n) > money then return false end
+  if money + state.booked >= price.quantum then return true end
+  local whole, rest = exact(price, view, 0)
+  local whole_at, rest_at = exact(price, view, n)
   return whole == whole_at and rest == rest_at
 end
 
--- How many of `n` units the way can take; of none, whether money was what it lacked.
-local function fitting(charge, state, view, free, n, is_grant)
+local function fits(price, state, view, free, n)
+  return is_covered(price, state, view, free, n) and is_paid(price, state, view, free, n)
+end
+
+-- How many of `n` units the way can take; of none, whether money was what it lacked. `mode` and `floor` as
+-- in `lay`.
+local function fitting(price, state, view, free, n, mode, floor)
   local way = view.way
-  local function fits(units)
-    return is_covered(charge, state, view, free, units) and is_paid(charge, state, view, free, units)
-  end
-  if not is_covered(charge, state, view, free, 1) then return 0, false end
-  local needed = alone(charge, state, view)
-  for _, draw in ipairs(way.draws) do
+  if not is_covered(price, state, view, free, 1) then return 0, false end
+  local needed = alone(price, state, view)
+  for i = 1, #way.draws do
+    local draw = way.draws[i]
     if draw.step == 0 and free[draw.source] < needed then return 0, false end
   end
-  if not view.part then
-    if way.needs > 0 and free.main + charge.main_floor < way.needs then return 0, false end
-    if is_grant and way.floor > 0 and not is_paid(charge, state, view, free, way.floor) then return 0, true end
+  if not state.parts[way.name] then
+    if way.needs > 0 and free.main + floor < way.needs then return 0, false end
+    if mode ~= 'used' and way.floor > 0 and not is_paid(price, state, view, free, way.floor) then
+      return 0, true
+    end
   end
   if needed > 0 and money_of(view, free) < needed then return 0, true end
-  if fits(n) then return n, false end
-  if not is_paid(charge, state, view, free, 1) then return 0, true end
+  if fits(price, state, view, free, n) then return n, false end
+  if not is_paid(price, state, view, free, 1) then return 0, true end
   local low, high = 1, n
   while high - low > 1 do
     local middle = math.floor((low + high) / 2)
-    if fits(middle) then low = middle else high = middle end
+    if fits(price, state, view, free, middle) then low = middle else high = middle end
   end
   return low, false
 end

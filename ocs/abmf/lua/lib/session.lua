@@ -1,11 +1,15 @@
--- A session hash holds its owner's names, and for each service key the units used (`u:`) and by which
--- ways (`p:`), the cost booked (`b:`), of it what nobody paid (`l:`), what was paid by which balance
--- (`s:`), what is reserved of each (`r:`), the present grant (`q:`), the largest one (`g:`), the highest
--- CC-Request-Number seen (`n:`) and whether its client waits for money (`w:`); `first` is the moment of
--- its first grant, `overdue` the one by which a client with its last units must have asked again.
+-- A session hash holds its `state`; `about`, what never changes: account, when it was opened, its client's
+-- Origin-State-Id and its Session-Id; the `context`; the `client` of its newest request: host, realm, peer
+-- ("": the host), owner and scope; its `standing` (STANDING); `overdue`, by when a client with its last units
+-- must have asked again; `cut`; and for each service key `s:<key>` (service.lua).
 
--- More sessions than this are not re-authorised because of one call.
-local OTHERS_AT_MOST = 20
+-- Its deadline, the one by which the index of deadlines knows it, the moment of its first grant, what it has
+-- cost, how many of its services wait for money, how many hold some.
+local STANDING = '%d %d %d %d %d %d'
+
+local function about(account, started, state_id, session_id)
+  return account .. '\n' .. text(started) .. '\n' .. state_id .. '\n' .. session_id
+end
 
 -- The hash as a table; an empty table where there is none.
 local function hash_of(key)
@@ -14,50 +18,55 @@ local function hash_of(key)
   return found
 end
 
+local function new_session(state, client, standing, cut, overdue)
+  local deadline, indexed, first, total, waits, holds =
+    (standing or '0 0 0 0 0 0'):match('(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)')
+  return {
+    state = state, client = client, cut = cut, overdue = overdue and tonumber(overdue), services = {},
+    deadline = tonumber(deadline), indexed = tonumber(indexed), first = tonumber(first), total = tonumber(total),
+    waits = tonumber(waits), holds = tonumber(holds), fields = false,
+  }
+end
+
+-- The session with the services that `charges` name.
+local function session_for(key, charges)
+  local names = {'state', 'client', 'standing', 'cut', 'overdue'}
+  for i = 1, #charges do names[5 + i] = 's:' .. charges[i].key end
+  local found = redis.call('HMGET', key, unpack(names))
+  local session = new_session(found[1], found[2], found[3], found[4], found[5])
+  for i = 1, #charges do
+    local packed = found[5 + i]
+    if packed then session.services[charges[i].key] = read_service(packed) end
+  end
+  return session
+end
+
+-- The session with all of its services; `fields` is its hash.
+local function whole_session(key)
+  local found = hash_of(key)
+  local session = new_session(found.state, found.client, found.standing, found.cut, found.overdue)
+  session.fields = found
+  for name, packed in pairs(found) do
+    if name:sub(1, 2) == 's:' then session.services[name:sub(3)] = read_service(packed) end
+  end
+  return session
+end
+
+-- Reads the services that were not read yet.
+local function complete(session, key)
+  if session.fields or session.holds == 0 then return end
+  for name, service in pairs(whole_session(key).services) do
+    session.services[name] = session.services[name] or service
+  end
+end
+
 -- Whether the session is another client's: of another host or, where the peer speaks for a realm, of
--- another realm. A Diameter identity is a domain name, so its case says nothing (RFC 6733, 4.3.1).
-local function is_foreign(session, scope, actor, realm)
-  if not session.state or session.state == 'orphan' then return false end
-  if scope == 'realm' then return session.realm:lower() ~= realm:lower() end
-  return session.host:lower() ~= actor:lower()
-end
-
--- The service keys of a session, in order, so that entries come in the same order everywhere.
-local function services_of(session)
-  local services = {}
-  for field in pairs(session) do
-    if field:sub(1, 2) == 'u:' then services[#services + 1] = field:sub(3) end
-  end
-  table.sort(services)
-  return services
-end
-
--- What the session has cost so far, and its mark among the account's open ones: `w` while one of its
--- services waits for money, `h` while one holds some, `wh`, or `0`.
-local function sum_up(session)
-  local total, waits, holds = 0, '', ''
-  for name, value in pairs(session) do
-    local prefix = name:sub(1, 2)
-    if prefix == 'b:' then total = total + tonumber(value) end
-    if prefix == 'w:' and value == '1' then waits = 'w' end
-    if prefix == 'r:' and value ~= '0' then holds = 'h' end
-  end
-  local mark = waits .. holds
-  return total, mark ~= '' and mark or '0'
-end
-
--- The account's open sessions besides `session_id` that carry one of the marks. `own` is how many of
--- those indexed are the caller's: an account with a single session costs no more than the count.
-local function others(open, session_id, own, marks)
-  local found = {}
-  if marks == '' or redis.call('HLEN', open) <= own then return found end
-  local flat = redis.call('HGETALL', open)
-  for i = 1, #flat, 2 do
-    if #found < OTHERS_AT_MOST and flat[i] ~= session_id and flat[i + 1]:find('[' .. marks .. ']') then
-      found[#found + 1] = flat[i]
-    end
-  end
-  return found
+-- another realm.
+local function is_foreign(session, packed)
+  if not session.state or session.state == 'orphan' or session.client == packed then return false end
+  local owner, client = client_of(session.client), client_of(packed)
+  if client.scope == 'realm' then return owner.realm_name ~= client.realm_name end
+  return owner.host_name ~= client.host_name
 end
 
 -- The services that `charges` name, as a set.
@@ -70,26 +79,41 @@ end
 -- Gives back to `free` what the session holds for services that `charges` do not name.
 local function spare_of(session, charges, account, free)
   local named = named_by(charges)
-  for _, service in ipairs(services_of(session)) do
-    if not named[service] then give_back(account, free, read_amounts(session['r:' .. service])) end
+  for key, service in pairs(session.services) do
+    if not named[key] then give_back(account, free, read_amounts(service.held)) end
   end
 end
 
+-- The entry of a request, of what its end gives back.
+local function ending_of(entry)
+  return {kind = 'release', session = entry.session, request = entry.request, actor = entry.actor,
+    reason = 'session ended'}
+end
+
 -- Gives back what the session still holds, one entry for each service, but for those of `charges`.
-local function release_all(session, key, account, ledger, entry, charges)
+local function release_all(session, account, ledger, entry, charges)
   local named = named_by(charges or {})
-  for _, service in ipairs(services_of(session)) do
-    local field = 'r:' .. service
-    local held = read_amounts(session[field])
-    if not named[service] and next(held) then
-      entry.key = service
+  for _, key in ipairs(names_of(session.services)) do
+    local service = session.services[key]
+    local held = read_amounts(service.held)
+    if not named[key] and next(held) then
+      entry.key = key
       local back = {}
       for source, amount in pairs(held) do back[source] = -amount end
-      move(account, ledger, entry, {reserved = back.main}, {}, back)
-      session[field] = '0'
-      redis.call('HSET', key, field, '0')
+      move(account, ledger, entry, 0, 0, back.main or 0, 0, {}, back)
+      hold(session, service, '0')
     end
   end
+end
+
+-- Writes what has changed of a session, besides `fields`.
+local function keep_session(key, session, fields)
+  for name, service in pairs(session.services) do
+    if service.is_changed then fields[#fields + 1], fields[#fields + 2] = 's:' .. name, packed_service(service) end
+  end
+  fields[#fields + 1], fields[#fields + 2] = 'standing', STANDING:format(session.deadline, session.indexed,
+    session.first, session.total, session.waits, session.holds)
+  redis.call('HSET', key, unpack(fields))
 end
 
 -- Ends a session: out of every index, its tombstone stays for late usage and repeats.
@@ -99,11 +123,4 @@ local function bury(keys, session_id, state)
   redis.call('HDEL', keys.open, session_id)
   redis.call('EXPIRE', keys.session, TOMBSTONE_SECONDS)
   redis.call('EXPIRE', keys.answers, TOMBSTONE_SECONDS)
-end
-
--- What each balance paid for a service. What was written off was paid by nobody.
-local function paid_of(session, key)
-  if session['s:' .. key] then return read_amounts(session['s:' .. key]) end
-  local paid = tonumber(session['b:' .. key] or '0') - tonumber(session['l:' .. key] or '0')
-  return paid > 0 and {main = paid} or {}
 end

@@ -1,44 +1,48 @@
 -- Takes what is laid on a way (lay.lua), and what no way takes.
 
+-- Takes `wanted` of a source, as far as it is there; returns how much.
+local function take_from(state, free, source, wanted)
+  local amount = free[source]
+  if amount > wanted then amount = wanted end
+  if amount <= 0 then return 0 end
+  free[source] = free[source] - amount
+  state.taken[source] = (state.taken[source] or 0) + amount
+  return amount
+end
+
+-- The exact cost of a part is another now: the one that cost money last stands at the end.
+local function put_last(state, part)
+  local parts = state.parts
+  local count = #parts
+  if parts[count] == part then return end
+  for i = count, 1, -1 do
+    if parts[i] == part then table.remove(parts, i) end
+  end
+  parts[count] = part
+end
+
 -- Puts `n` units on a way: its part, its draws and its money. Returns the money that nobody paid, which
 -- is none unless more was put than fits.
-local function take(charge, state, free, view, n)
+local function take(price, state, free, view, n)
   local way, part = view.way, view.part
-  local more = increase(charge, state, view, n)
-  local left = more
-  local function from(source, amount)
-    if amount > 0 then
-      free[source] = free[source] - amount
-      state.taken[source] = (state.taken[source] or 0) + amount
-    end
+  local more, at = increase(price, state, view, n), part.units
+  local left, draws, sources = more, way.draws, way.sources
+  for i = 1, #draws do take_from(state, free, draws[i].source, drawn(draws[i], at, n, more)) end
+  for i = 1, #sources do
+    if left > 0 then left = left - take_from(state, free, sources[i], left) end
   end
-  for _, draw in ipairs(way.draws) do
-    from(draw.source, math.min(drawn(draw, view.at, n, more), math.max(free[draw.source], 0)))
+  if not state.parts[way.name] then add_part(state, part) end
+  part.units = at + n
+  if part.whole ~= view.own or part.rest ~= view.own_rest then
+    part.whole, part.rest, state.last = view.own, view.own_rest, way
+    put_last(state, part)
   end
-  for _, source in ipairs(way.sources) do
-    local amount = math.min(left, math.max(free[source], 0))
-    from(source, amount)
-    left = left - amount
-  end
-  if not part then
-    part = {name = way.name, units = 0}
-    state.parts[#state.parts + 1], state.of[way.name] = part, part
-  end
-  local whole, rest = part.whole or 0, part.rest or 0
-  part.units = part.units + n
-  part.whole, part.rest = cost(way.legs, charge.denominator, part.units)
-  if part.whole ~= whole or part.rest ~= rest then
-    -- The one that cost money last stands at the end.
-    state.last = way
-    for i = #state.parts, 1, -1 do
-      if state.parts[i] == part then table.remove(state.parts, i) end
-    end
-    state.parts[#state.parts + 1] = part
-  end
+  part.legs = way.legs
   state.units, state.booked, state.paid = state.units + n, state.booked + more, state.paid + more - left
   local laid = state.laid[#state.laid]
   if laid and laid.name == way.name then laid.units = laid.units + n
   else state.laid[#state.laid + 1] = {name = way.name, units = n} end
+  view.n = -1  -- what was computed stands no longer; what the other parts cost does
   return left
 end
 
@@ -48,17 +52,18 @@ local function is_served(way, moment)
 end
 
 -- The way that takes what nothing else does.
-local function last_way(charge, moment)
-  for i = #charge.ways, 1, -1 do
-    if is_served(charge.ways[i], moment) then return charge.ways[i] end
+local function last_way(price, moment)
+  local ways = price.ways
+  for i = #ways, 1, -1 do
+    if is_served(ways[i], moment) then return ways[i] end
   end
-  return charge.ways[#charge.ways]
+  return ways[#ways]
 end
 
 -- Puts `n` units, the first of them used at `moment`, on the last way; returns the money that nobody paid.
 -- No more of it than `room` is booked.
-local function overrun(charge, state, free, n, moment, room)
-  local lost = take(charge, state, free, view_of(charge, state, last_way(charge, moment)), n)
+local function overrun(price, state, free, n, moment, room)
+  local lost = take(price, state, free, view_of(state, last_way(price, moment)), n)
   local over = math.max(lost - room, 0)
   state.booked = state.booked - over
   return lost - over

@@ -8,80 +8,87 @@ local function reserves_of(charge)
   return reserves
 end
 
--- The fields of one service after its entry.
-local function fields_of(charge, session, waits)
-  local key, state = charge.key, charge.state
-  if charge.ahead then
+-- What the session keeps of one service after its entry.
+local function update_service(session, charge, waits, number)
+  local state, service = charge.state, charge.service or new_service()
+  session.services[charge.key] = service
+  if charge.ahead and not charge.is_late then
     -- A grant enters its ways: what was asked of them then is not asked again.
-    for _, each in ipairs(charge.ahead.parts) do
-      if not state.of[each.name] and not charge.is_late then
-        state.parts[#state.parts + 1] = {name = each.name, units = 0, whole = 0, rest = 0}
-      end
+    for i = 1, #charge.ahead.parts do
+      local each = charge.ahead.parts[i]
+      if not state.parts[each.name] then add_part(state, {name = each.name, units = 0, whole = 0, rest = 0}) end
     end
   end
-  local fields = {'u:' .. key, text(state.units), 'b:' .. key, text(state.booked),
-    'p:' .. key, packed_parts(charge, state), 'r:' .. key, packed_amounts(charge.hold), 'w:' .. key, waits,
-    'n:' .. key, text(charge.newest)}
-  local function keep(name, value) fields[#fields + 1], fields[#fields + 2] = name .. key, text(value) end
-  if not charge.is_late then keep('q:', charge.granted) end
-  if charge.granted > 0 then
-    keep('g:', math.max(charge.granted, tonumber(session['g:' .. key] or '0')))
-  end
-  if charge.lost > 0 then keep('l:', charge.lost + tonumber(session['l:' .. key] or '0')) end
   -- What main money alone paid is what was booked and not lost.
   local first = next(state.taken)
   local is_main = first == 'main' and not next(state.taken, first) and state.taken.main == state.paid
-  if first and (session['s:' .. key] or not is_main) then
-    local paid = paid_of(session, key)
+  if first and (service.paid ~= '' or not is_main) then
+    local paid = paid_of(service)
     for source, amount in pairs(state.taken) do paid[source] = (paid[source] or 0) + amount end
-    fields[#fields + 1], fields[#fields + 2] = 's:' .. key, packed_amounts(paid)
+    service.paid = packed_amounts(paid)
   end
-  return fields
+  session.total = session.total + state.booked - service.booked
+  service.units, service.booked, service.lost = state.units, state.booked, service.lost + (charge.lost or 0)
+  if number > service.newest then service.newest = number end
+  service.parts = packed_parts(charge.price, state)
+  if not charge.is_late then service.granted = charge.granted end
+  if charge.granted > service.largest then service.largest = charge.granted end
+  wait(session, service, waits)
+  hold(session, service, packed_amounts(charge.hold))
 end
 
--- An entry for each service, and its fields. Returns whether a service came to the end of the money that
--- was not there before.
-local function write_charges(keys, session, charges, account, entry)
-  local is_short, order = false, {}
-  -- What gives money back comes first: after no entry is less than nothing available.
+-- Puts the charges in the order of their entries: what gives money back comes first, so that after no entry
+-- is less than nothing available.
+local function order(charges)
   for i, each in ipairs(charges) do
-    order[i], each.place, each.reserves = each, i, reserves_of(each)
-    each.cost = (each.state.taken.main or 0) + (each.reserves.main or 0)
+    each.place, each.cost = i, (each.state.taken.main or 0) + (each.hold.main or 0) - (each.held.main or 0)
   end
-  table.sort(order, function(a, b)
+  table.sort(charges, function(a, b)
     if a.cost ~= b.cost then return a.cost < b.cost end
     return a.place < b.place
   end)
-  for _, each in ipairs(order) do
-    local key, lost, taken, is_moved = each.key, each.lost, {}, each.used > 0 or each.lost > 0
-    for source, amount in pairs(each.state.taken) do taken[source], is_moved = -amount, true end
-    for _, amount in pairs(each.reserves) do is_moved = is_moved or amount ~= 0 end
-    entry.key, entry.units, entry.granted = key, math.max(each.used, 0), each.granted
-    entry.laid, entry.note = packed_laid(each.state), each.note
-    if is_moved then
-      local moved = {spent = -(taken.main or 0), reserved = each.reserves.main, written_off = lost,
-        credited = lost}
-      move(account, keys.ledger, entry, moved, taken, each.reserves)
-    end
-    if each.clamped > 0 then
-      keep_usage(keys.ledger, 'usage_clamped', key, each.clamped, account.id, entry, 'absurd report')
-    end
+end
+
+-- Moves what one charge took, gave back and holds, and keeps what is to be told of it.
+local function write_charge(keys, charge, account, entry)
+  local lost, taken, reserves = charge.lost or 0, charge.state.taken, reserves_of(charge)
+  local is_moved = charge.used > 0 or lost > 0 or next(taken) ~= nil
+  for _, amount in pairs(reserves) do is_moved = is_moved or amount ~= 0 end
+  entry.key = charge.key
+  if is_moved then
+    entry.units, entry.granted = charge.used > 0 and charge.used or 0, charge.granted
+    entry.laid, entry.note = packed_laid(charge.state), charge.price.note
+    move(account, keys.ledger, entry, lost, taken.main or 0, reserves.main or 0, lost, taken, reserves)
+  end
+  if charge.clamped then
+    keep_usage(keys.ledger, 'usage_clamped', charge.key, charge.clamped, account.id, entry, 'absurd report')
+  end
+end
+
+-- An entry for each service, and what the session keeps of it. Returns whether a service came to the end of
+-- the money that was not there before.
+local function write_charges(keys, session, charges, account, entry, number)
+  local is_short, all = false, charges
+  if #charges > 1 then
+    all = copy_of(charges)
+    order(all)
+  end
+  for i = 1, #all do
+    local each = all[i]
+    local service = each.service
+    write_charge(keys, each, account, entry)
     -- Who asks for nothing waits as before: after a redirection the service stands without quota.
-    local waits = session['w:' .. key] or '0'
+    local waits = service and service.waits or false
     if each.requested >= 0 and not each.is_late then
       local is_end = each.final == 1 or each.status == 'no_credit'
-      if is_end and waits == '0' then
+      if is_end and not waits then
         is_short = true
-        tell(account, 'cut', 'key', key, 'time', text(account.now))
+        tell(account, 'cut', 'key', each.key, 'time', text(account.now))
       end
-      waits = is_end and '1' or '0'
+      waits = is_end
     end
     -- A service without a price leaves nothing behind: a client may name any number of them.
-    if #each.ways > 0 or session['u:' .. key] then
-      local fields = fields_of(each, session, waits)
-      redis.call('HSET', keys.session, unpack(fields))
-      for i = 1, #fields, 2 do session[fields[i]] = fields[i + 1] end
-    end
+    if service or #each.price.ways > 0 then update_service(session, each, waits, number) end
   end
   return is_short
 end
@@ -90,17 +97,19 @@ end
 local function open_session(keys, args, now)
   redis.call('PERSIST', keys.session)
   redis.call('PERSIST', keys.answers)
-  redis.call('HSET', keys.session, 'state', 'open', 'id', args[10], 'account', args[11],
-    'context', args[6], 'started', text(now), 'realm', args[13], 'state_id', args[17])
+  return {'state', 'open', 'context', args[6],
+    'about', about(args[11], now, args[13], args[10])}
 end
 
--- Notes who has an open session now, and how long it may be silent: the latest of its validity times
--- counts (RFC 8506, 13).
-local function keep_open(keys, session, args, now, mark, overdue)
-  local deadline = text(math.max(now + tonumber(args[9]), tonumber(session.deadline or '0')))
-  redis.call('HSET', keys.session, 'host', args[12], 'peer', args[14], 'owner', args[15],
-    'deadline', deadline)
-  redis.call('ZADD', keys.due, deadline, args[10])
-  redis.call('HSET', keys.open, args[10], mark)
-  expect(keys, session, args[10], overdue)
+-- Notes how long an open session may be silent, and its mark where it is another than `before`: the latest of
+-- its validity times counts (RFC 8506, 13). The index of deadlines follows when half of that time is gone; who
+-- finds a session there before its deadline puts it right (expire.lua).
+local function keep_open(keys, session, args, now, before)
+  local supervision, mark = tonumber(args[9]), mark_of(session)
+  session.deadline = math.max(now + supervision, session.deadline)
+  if session.deadline - session.indexed > supervision / 2 then
+    session.indexed = session.deadline
+    redis.call('ZADD', keys.due, text(session.deadline), args[10])
+  end
+  if mark ~= before then redis.call('HSET', keys.open, args[10], mark) end
 end
