@@ -186,7 +186,18 @@ def test_stray_usage_is_no_repeat() -> None:
 
 def test_what_a_call_moved() -> None:
     """Each amount in its place; names of sessions as the clients wrote them."""
-    reply = [b"charged", b"c|charged|r|9|4|1 granted 5 1 -", 0, 1, -2, 3, 4, 1, 6, [b"a;1", b"\xff"]]
+    reply = [
+        b"charged",
+        b"c|charged|r|9|4|1 granted 5 1 -",
+        0,
+        1,
+        -2,
+        3,
+        4,
+        1,
+        6,
+        [b"a;1", b"\xff"],
+    ]
     assert read_outcome(reply) == ChargeOutcome(
         OutcomeStatus.CHARGED,
         (ChargeResult("1", ChargeStatus.GRANTED, 5, is_final=True),),
