@@ -107,8 +107,9 @@ class OCF:
             service = self._policy.service_for(ccr.service_context_id)
             if service is None:
                 return unknown_service_context(ccr)
-            if len(self._services) < CONTEXTS_AT_MOST:
-                self._services[ccr.service_context_id] = service
+            if len(self._services) >= CONTEXTS_AT_MOST:
+                self._services.clear()
+            self._services[ccr.service_context_id] = service
         now = self._clock()
         catalogue = self._catalogues.at(now)
         # Data calls nobody, whatever else its request says.

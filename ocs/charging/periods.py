@@ -85,8 +85,8 @@ class Course:
             if began == since and all(each.until is None or last < each.until for each in found):
                 return found
         found = shared(find())
-        # Ways with times of their own are those of this request's range.
-        is_lasting = not any(way.begins or way.ends for each in found for way in each.ways)
+        # With a change in between, what is offered is that of this request's range.
+        is_lasting = all(each.until is None or last < each.until for each in found)
         self._kept = (since, found) if found and is_lasting else None
         return found
 

@@ -155,8 +155,9 @@ class _Reader:
             raise invalid(
                 self._message, found, f"a DiameterIdentity is 1 to {MAX_IDENTITY} printable octets"
             )
-        if len(_identities) < IDENTITIES_AT_MOST:
-            _identities[data] = value
+        if len(_identities) >= IDENTITIES_AT_MOST:
+            _identities.clear()
+        _identities[data] = value
         return value
 
     def _service_context(self, found: Found) -> None:

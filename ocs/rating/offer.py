@@ -13,8 +13,8 @@ class Offer:
     """How one service (or one direction of it) is paid.
 
     `price` is the tariff's own at that moment: its unit, rounding, least, most and limit are the event's.
-    `denominator` is common to all ways. Of seconds the ways carry their times, so that one offer serves
-    for the whole event; of other units it serves until `until`.
+    `denominator` is common to all ways. What is offered may change at `until`. Of seconds the ways carry
+    their times, so that one offer serves for the range it was asked for: `until` may lie in it.
     """
 
     price: Price

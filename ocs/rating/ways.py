@@ -48,12 +48,14 @@ def offers(
     moment = max(context.started, UtcMillis(first - REMEMBERED_MILLIS)) if is_timed else at
     sources: dict[str, Source] = {}
     windows: list[_Window] = []
+    change: UtcMillis | None = None  # the first within the range
     while True:
         catalogue = catalogues.at(moment)
         here = Moment(catalogue, subscriber, context, rating_group, service_identifiers, moment)
         found = here.serving()
         if not is_timed or (not windows and here.until > last):
             end = UtcMillis(here.until) if here.until < FOREVER else None
+            end = end if change is None else change
             open_ended = [_Window(NEVER, NEVER, catalogue.version, each) for each in found]
             return tuple(
                 _offer([each], each, each.serving.price, here.sources, end) for each in open_ended
@@ -62,8 +64,9 @@ def offers(
         windows.extend(
             _Window(moment, UtcMillis(here.until), catalogue.version, each) for each in found[:1]
         )
+        change = UtcMillis(here.until) if change is None else change
         if here.until > last:
-            return _timed(windows, sources, at, first, last)
+            return _timed(windows, sources, at, first, last, change)
         moment = UtcMillis(here.until)
 
 
@@ -73,6 +76,7 @@ def _timed(
     at: UtcMillis,
     first: UtcMillis,
     last: UtcMillis,
+    change: UtcMillis,
 ) -> tuple[Offer, ...]:
     """One offer of all windows. What is rounded, and what an event may cost, is as at its start."""
     if not windows:
@@ -97,7 +101,7 @@ def _timed(
         ways = [each for each in window.serving.ways if each.way.name not in names]
         names.update(each.way.name for each in ways)
         past[number] = replace(window, serving=replace(window.serving, ways=ways))
-    return (_offer([*past, *joined[len(past) :]], here, price, sources, None),)
+    return (_offer([*past, *joined[len(past) :]], here, price, sources, change),)
 
 
 def _offer(

@@ -60,13 +60,13 @@ class Link:
 
 @pytest.fixture
 async def link(redis: Redis, empty_store: str, tmp_path: Path) -> AsyncIterator[Link]:
-    """A payer with 30.00 and a deadline of half a second."""
+    """A payer with 30.00 and a deadline of a second."""
     library = Library.from_package()
     await library.load(redis)
     async with proxied(empty_store, tmp_path) as (proxy, url):
         client = connect(url, 5.0)
         counted = Counted()
-        ledger = RedisLedger(client, library, deadline_seconds=0.5, metrics=counted)
+        ledger = RedisLedger(client, library, deadline_seconds=1.0, metrics=counted)
         stored = await ledger.put(subscriber())
         assert stored is not None
         await ledger.post(topup(stored, 30_000_000))

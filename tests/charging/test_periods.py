@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ocs.charging.charges import single
 from ocs.charging.context import new_context
 from ocs.charging.periods import (
     Circumstances,
@@ -15,6 +16,7 @@ from ocs.charging.periods import (
 from ocs.charging.policy import ServicePolicy
 from ocs.model import UnitKind, UtcMillis
 from ocs.rating.offer import Offer
+from ocs.rating.versions import Catalogues
 from tests.charging.worked import (
     DATA,
     SUBSCRIBER,
@@ -23,6 +25,8 @@ from tests.charging.worked import (
     catalogues,
     data,
     mscc,
+    seconds,
+    voice,
 )
 
 MIDNIGHT = UtcMillis(1_790_881_200_000)
@@ -124,6 +128,32 @@ def test_how_far_a_request_reaches() -> None:
     of_calls, of_data = here.course(mscc(10), VOICE), here.course(mscc(20), DATA)
     assert (of_calls.behind, of_calls.ahead) == (7_320_000, 3_660_000)
     assert (of_data.behind, of_data.ahead) == (7_200_000, 3_600_000)
+
+
+def test_call_over_a_change_of_nothing() -> None:
+    """A call that has passed a moment at which nothing changed for it still meets the next change: what was
+    found over the first one is not kept beyond it."""
+    here = catalogue()
+    dearer = {**here.products, "worked": here.products["dearer"]}
+    versions = Catalogues(
+        (
+            here,
+            replace(here, starts=MIDNIGHT),
+            replace(here, starts=UtcMillis(MIDNIGHT + 3 * HOUR), products=dearer),
+        )
+    )
+    started = UtcMillis(MIDNIGHT - 600_000)
+    context = new_context(voice(1, 0), VOICE, SUBSCRIBER, here, started)
+    first = Circumstances(2, context, SUBSCRIBER, versions, False, started)
+    found = single(mscc(None, None, seconds(60)), VOICE, first, 60).charges[0].ways
+    assert [(way.begins, way.ends) for way in found] == [(0, 0)]
+    later = replace(first, at=UtcMillis(MIDNIGHT + 4 * HOUR))
+    assert later.courses is first.courses
+    found = single(mscc(None, seconds(60), seconds(60)), VOICE, later, 60).charges[0].ways
+    assert [(way.legs[0].price, way.begins) for way in found][-1] == (
+        2 * found[0].legs[0].price,
+        MIDNIGHT + 3 * HOUR,
+    )
 
 
 def test_cost_of_a_period() -> None:

@@ -76,7 +76,7 @@ def test_windows() -> None:
     assert (micros(offer, day)[1], day.begins, day.ends) == (6_000_000, 0, eight)
     assert (micros(offer, evening)[1], evening.begins, evening.ends) == (1_200_000, eight, 0)
     assert day.name != evening.name
-    assert offer.until is None
+    assert offer.until == eight  # so nobody keeps it for a request that reaches further
 
 
 MINUTES = PACK.replace('"pack"', '"minutes"').replace('"events"', '"seconds"')
