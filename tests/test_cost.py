@@ -13,10 +13,12 @@ from redis.asyncio import Redis
 
 import ocs
 from ocs.abmf.library import Library
+from ocs.diameter import ccr as ccr_reader
 from ocs.diameter.cca import encode_cca
 from ocs.diameter.ccr import decode_ccr
 from ocs.diameter.client_messages import encode_ccr
 from ocs.diameter.credit_control import CCR
+from ocs.diameter.structure import Layouts
 from ocs.store.connect import connect
 from tests.charging.worked import ANY, IMSI, MSISDN, data, event, mscc, octets, seconds, voice
 from tests.charging.worker import (
@@ -100,9 +102,12 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(empty_store: str, tmp_path: Path) -> AsyncIterator[Bench]:
-    """A worker that knows its subscriber and has a session open."""
+async def bench(
+    empty_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Bench]:
+    """A worker that knows its subscriber; what fuzzing tests sent to this process is forgotten."""
     CLOCK.now = NOW
+    monkeypatch.setattr(ccr_reader, "_layouts", Layouts())
     async with proxied(empty_store, tmp_path) as (proxy, url):
         client, plain = connect(url, 5.0), connect(empty_store, 5.0)
         await Library.from_package().load(client)
