@@ -16,14 +16,10 @@ from ocs.abmf.library import Library
 from ocs.abmf.redis_ledger import RedisLedger
 from ocs.load.place import PlaceFailed, StoreKind, binary_of
 from ocs.store.connect import connect
+from ocs.store.embedded import OPTIONS
 
 KINDS: tuple[StoreKind, ...] = ("redis", "valkey")
 POLL_SECONDS = 0.02
-#: As the embedded store is started: what is measured writes its file, too.
-OPTIONS = (
-    "--port", "0", "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
-    "--maxmemory-policy", "noeviction",
-)  # fmt: skip
 
 
 def binaries() -> dict[StoreKind, str]:
@@ -52,7 +48,7 @@ async def running(binary: str, *prefix: str) -> AsyncIterator[Store]:
     with tempfile.TemporaryDirectory() as name:
         socket = f"{name}/s"
         process = subprocess.Popen(  # noqa: ASYNC220, S603  # a server found by its name
-            [*prefix, binary, *OPTIONS, "--unixsocket", socket, "--dir", name],
+            [*prefix, binary, "--port", "0", *OPTIONS, "--unixsocket", socket, "--dir", name],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

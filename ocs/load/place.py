@@ -29,6 +29,7 @@ from ocs.config import PREFIX, Config, load
 from ocs.load.target import Target
 from ocs.ops import healthcheck
 from ocs.store.connect import connect
+from ocs.store.embedded import OPTIONS
 
 #: The source tree that this module is in: its configuration and catalogue are what is measured.
 ROOT = Path(__file__).parents[2]
@@ -171,12 +172,10 @@ def binary_of(kind: StoreKind) -> str:
 async def start_store(
     kind: StoreKind, data: Path, folder: Path, stop: list[subprocess.Popen[bytes]]
 ) -> str:
-    """A store with the options of the embedded one (ocs.store.embedded); its URL when it answers."""
+    """A store with the options of the embedded one; its URL when it answers."""
     path = folder / "s"
     command = [
-        binary_of(kind), "--port", "0", "--unixsocket", str(path), "--dir", str(data),
-        "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
-        "--maxmemory-policy", "noeviction",
+        binary_of(kind), "--port", "0", "--unixsocket", str(path), "--dir", str(data), *OPTIONS,
     ]  # fmt: skip
     process = start_process(command, folder, kind)
     stop.append(process)

@@ -35,6 +35,17 @@ SOCKET_PATH_MAX = 107
 
 log = structlog.get_logger()
 
+#: What a store must do: keep what it said (all but the last second when the power goes), and evict nothing,
+#: since that would be money. A session's context is longer than the 64 octets that end the compact form of
+#: a hash, which costs a third of its memory.
+OPTIONS = (
+    "--appendonly", "yes",
+    "--appendfsync", "everysec",
+    "--save", "",
+    "--maxmemory-policy", "noeviction",
+    "--hash-max-listpack-value", "1024",
+)  # fmt: skip
+
 
 class StoreNotRunning(Exception):
     """Nothing to connect to."""
@@ -169,13 +180,7 @@ class EmbeddedStore:
             "--unixsocketperm", "700",
             "--dir", str(self._folder),
             "--pidfile", str(self.pid_file),
-            "--appendonly", "yes",
-            "--appendfsync", "everysec",
-            "--save", "",
-            "--maxmemory-policy", "noeviction",
-            # A session's context is longer than the 64 octets that end the compact form of a hash:
-            # a quarter of the memory of a session (docs/performance.md).
-            "--hash-max-listpack-value", "1024",
+            *OPTIONS,
             "--logfile", str(self._folder / "store.log"),
             "--daemonize", "no",
         ]  # fmt: skip
