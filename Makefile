@@ -1,5 +1,6 @@
 # make run    the server, in a virtual environment of its own
-# make test   everything that is checked (at most 6 minutes on 2 cores)
+# make test   the tests (at most 6 minutes on 2 cores)
+# make check  those that play load on whole servers, too: bench/ and what it is made of
 # make bench  the canonical workload and every target, on a server of its own (about two minutes)
 # make clean  remove the environment and caches; var/ with the store's data stays
 
@@ -10,7 +11,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: run test demo bench clean
+.PHONY: run test check demo bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/ocs serve --examples
@@ -20,6 +21,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest -m bench $(PYTEST_ARGS)
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/python bench/run.py canonical --targets $(BENCH_ARGS)

@@ -65,25 +65,25 @@ class Sweeper:
         """Close what is due now and cut what is overdue, one batch of each at most; returns whether
         there may be more."""
         due = await self._due(BATCH)
-        closed = await in_groups(self._close, due)
-        if closed:
-            self._metrics.expired(closed)
+        seen_to = await in_groups(self._close, due)
         overdue = await self._overdue(BATCH)
         cut = await in_groups(self._cut, overdue)
-        return (closed > 0 and len(due) == BATCH) or (cut > 0 and len(overdue) == BATCH)
+        return (seen_to > 0 and len(due) == BATCH) or (cut > 0 and len(overdue) == BATCH)
 
     async def _close(self, session: OpenSession) -> bool:
-        """Close one; one that cannot be closed does not keep the others open."""
+        """Close one whose deadline has passed; the ledger puts one right whose index was behind. Says
+        whether it is out of the others' way: one that cannot be closed does not keep them open."""
         try:
             outcome = await self._ledger.expire(session, "supervision")
         except LedgerError as error:
             log.warning("session not closed", error=str(error), session=session.session_id)
             return False
         if outcome.closed:
+            self._metrics.expired(1)
             self._metrics.reserved(-outcome.released)
             self._metrics.session_closed(session.service, "timeout")
             self._reauthorise(outcome.waiting)
-        return outcome.closed
+        return True
 
     async def _cut(self, session: OpenSession) -> bool:
         """Have the next request of one refused, and its client told to end it.

@@ -333,10 +333,9 @@ class OCF:
     ) -> None:
         """When a service was answered tells on which side of a change its next report was used; at which
         pace, how large its next grant should be."""
-        for key in session.changing(made):
-            memory.answered[key] = at
-        if made.paces:
-            memory.paces.update(grants.learned(made, outcome))
+        memory.learn(
+            session.changing(made), at, grants.learned(made, outcome) if made.paces else {}
+        )
 
     def _fresh(self, outcome: ChargeOutcome) -> Subscriber:
         invariant(outcome.subscriber is not None, "a stale outcome carries the fresh snapshot")

@@ -188,7 +188,7 @@ async def test_a_session_that_cannot_be_closed(stage: Stage) -> None:
 
 
 async def test_full_batches_follow_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than a batch: said so, unless nothing of it could be closed."""
+    """More than a batch: said so, also where the index was behind of all of it."""
     monkeypatch.setattr(expiry, "BATCH", 2)
     for name in "abc":
         await stage.open(name, PAST)
@@ -196,9 +196,28 @@ async def test_full_batches_follow_at_once(stage: Stage, monkeypatch: pytest.Mon
     assert await sweeper.sweep()
     assert not await sweeper.sweep()
     assert await stage.records.open_sessions() == []
-    await stage.open("d", FUTURE)
-    await stage.open("e", FUTURE)
-    assert not await stage.sweeper(lambda _: stage.records.open_sessions()).sweep()
+    for name in "de":
+        await stage.open(name, FUTURE)
+    await stage.redis.zadd(keys.due(stage.payer.partition), {"d": 1, "e": 1})
+    await stage.open("f", PAST)
+    assert await sweeper.sweep()
+    assert not await sweeper.sweep()
+    assert {each.session_id for each in await stage.records.open_sessions()} == {b"d", b"e"}
+
+
+async def test_a_full_batch_that_cannot_be_closed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody comes back for it at once."""
+    monkeypatch.setattr(expiry, "BATCH", 1)
+    await stage.open("a", PAST)
+    (broken,) = await stage.records.due(1)
+    broken = replace(broken, account_id=type(broken.account_id)("404"))
+
+    async def listed(_: int) -> Sequence[OpenSession]:
+        return [broken]
+
+    assert not await stage.sweeper(listed).sweep()
 
 
 # --- final units that are ignored -------------------------------------------------------------------

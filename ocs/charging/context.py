@@ -24,6 +24,9 @@ from ocs.rating.numbers import SHORT_NUMBER_DIGITS, Numbering, bare, normalise
 
 #: Event-Timestamp counts when it is this near to our clock; else it is somebody's broken clock.
 TIME_WINDOW_MILLIS = 15 * 60 * 1000
+#: The same of a request that is sent again. Every change of price since then is looked at: without a bound
+#: one request of a wrong clock would hold up a worker for seconds.
+RESENT_WINDOW_MILLIS = 31 * 86_400_000
 
 #: Subscription-Id-Type (RFC 8506, 8.47).
 KINDS = {
@@ -155,8 +158,9 @@ def rating_time(ccr: CCR, now: UtcMillis) -> UtcMillis:
     if ccr.event_timestamp is None:
         return now
     said = ccr.event_timestamp * 1000
-    is_late = bool(ccr.flags & FLAG_T) and said <= now
-    return UtcMillis(said) if is_late or abs(said - now) <= TIME_WINDOW_MILLIS else now
+    is_resent = bool(ccr.flags & FLAG_T) and said <= now
+    window = RESENT_WINDOW_MILLIS if is_resent else TIME_WINDOW_MILLIS
+    return UtcMillis(said) if abs(said - now) <= window else now
 
 
 # --- what holds at the start ------------------------------------------------------------------------

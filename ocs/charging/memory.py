@@ -5,9 +5,10 @@ decides the same and takes longer, but for the size of grants and on which side 
 report of a late client lies.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ocs.charging.periods import Courses
+from ocs.charging.periods import COURSES_AT_MOST, Courses
 from ocs.model import Pace, SessionContext, UtcMillis
 
 
@@ -22,3 +23,11 @@ class Memory:
     paces: dict[str, Pace] = field(default_factory=dict)
     #: How it was and is paid.
     courses: Courses = field(default_factory=dict)
+
+    def learn(self, answered: Iterable[str], at: UtcMillis, paces: Mapping[str, Pace]) -> None:
+        """After an answer. A client may name any number of services: beyond a few all begin anew."""
+        self.answered.update(dict.fromkeys(answered, at))
+        self.paces.update(paces)
+        for each in (self.answered, self.paces):
+            if len(each) > COURSES_AT_MOST:
+                each.clear()

@@ -10,8 +10,22 @@ from ocs.abmf.encoding import raw
 from ocs.abmf.ledger import ExpireOutcome
 from ocs.abmf.records import Records, as_row, read_entry
 from ocs.abmf.redis_ledger import RedisLedger
-from ocs.books import LedgerEntry, OpenSession
-from ocs.model import Charge, ChargeOutcome, Leg, OutcomeStatus, Refusal, Subscriber, UnitKind
+from ocs.books import Act, LedgerEntry, Movement, OpenSession
+from ocs.model import (
+    MAIN_MONEY,
+    Charge,
+    ChargeOutcome,
+    ChargePlan,
+    ChargeStatus,
+    Draw,
+    Leg,
+    OutcomeStatus,
+    Refusal,
+    Source,
+    Subscriber,
+    UnitKind,
+    Way,
+)
 from tests.abmf.conftest import Clock, payout
 from tests.support.plans import amounts, call, plan, topup
 
@@ -213,6 +227,26 @@ async def test_without_a_grant_nothing_is_absurd(ledger: RedisLedger, payer: Sub
     await ledger.charge(plan(payer, "I", 0, denied, whole=False))
     outcome = await ledger.charge(plan(payer, "T", 1, call(100, None, unit=SECONDS)))
     assert (outcome.clamped, outcome.spent) == (0, 18_330_000)
+
+
+async def test_units_of_an_event_can_be_counted(ledger: RedisLedger, payer: Subscriber) -> None:
+    """What costs nothing and was not granted is believed up to a number that one more can be added to: a
+    bucket is drawn on in steps, which above it would come to no end."""
+    ways = (Way("b", (Leg(0, 2**50, 1024, 0),), (), (Draw("1.b", 1024, 1024),)),)
+    sources = (Source(MAIN_MONEY), Source("1.b"))
+
+    def data(number: int, used: int, requested: int | None = None) -> ChargePlan:
+        charge = replace(call(used, requested, "30", unit=OCTETS), ways=ways)
+        return plan(payer, "U", number, charge, whole=False, sources=sources)
+
+    await ledger.charge(plan(payer, "I", 0, call(None, 1)))
+    most = 2**53 - 1
+    assert (await ledger.charge(data(1, most))).clamped == most - 2**52
+    assert (await ledger.charge(data(2, most))).clamped == most
+    moved = (Movement(Act.CREDIT, "1.b", 10**9),)
+    await ledger.post(replace(topup(payer, 0, "bucket"), movements=moved))
+    last = await ledger.charge(data(3, 10**9, 10**9))
+    assert (last.clamped, last.results[0].status) == (10**9, ChargeStatus.NO_CREDIT)
 
 
 async def test_late_usage_is_clamped_too(

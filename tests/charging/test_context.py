@@ -310,7 +310,8 @@ def test_context_of_a_collect_call() -> None:
         (900, False, True),
         (901, False, False),
         (901, True, True),
-        (30 * 86_400, True, True),
+        (31 * 86_400, True, True),
+        (31 * 86_400 + 1, True, False),  # a month in a buffer is a wrong clock
         (-900, True, True),
         (-901, True, False),  # nobody knows what will be used
     ],

@@ -10,7 +10,7 @@ from ocs.load import place as places
 from ocs.load.place import Place, PlaceFailed, StoreKind, binary_of, children, free_ports
 from ocs.ops import healthcheck
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.bench]
 
 
 async def test_it_is_ready_and_then_gone() -> None:

@@ -14,7 +14,7 @@ from ocs.load.target import Target
 from ocs.load.wire import PeerRefused
 from ocs.load.workload import Workload, names, read_workload
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.bench]
 REQUESTS = 300
 
 

@@ -320,6 +320,7 @@ def believed(
         used = min(used, max((now - first_grant) // 1000 + 60 - service.used, 0))
     if charge.unit is UnitKind.OCTETS and service.largest_grant is not None:
         used = min(used, 4 * service.largest_grant)
+    used = min(used, max(2**52 - service.used, 0))
     if not charge.ways:
         return used
     money = service.booked + max(balance, 0) + 10**12

@@ -4,6 +4,10 @@
 -- that. A minute is for clocks that differ; the rest of such a report is not charged.
 local CLAMP_SECONDS, CLAMP_GRANTS = 60, 4
 
+-- No event has more units of a service: above 2^53 there are none that one could be added to, and whoever
+-- lays them step by step comes to no end.
+local CLAMP_UNITS = 2 ^ 52
+
 -- Whether so many units of the last way cost less than CLAMP_LOST by far, told without their cost: nearly all
 -- reports do. What is booked may be behind the exact cost of the parts.
 local function is_cheap(price, state, used)
@@ -41,6 +45,7 @@ local function clamp(charges, session, now, at, balance)
     elseif price.unit == 'octets' and service and service.largest > 0 then
       most = CLAMP_GRANTS * service.largest
     end
+    most = math.min(most, math.max(CLAMP_UNITS - (service and service.units or 0), 0))
     most = within(price, charge.state, most < used and most or used, money)
     if most < used then
       charge.clamped, charge.used = used - most, most
