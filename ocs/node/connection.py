@@ -68,7 +68,8 @@ class Connection(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._in_work = 0
         self._is_reading_paused = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by the number of their request
+        self._started = 0
         self.address = ""
         self.origin_host = ""
         self.origin_realm = ""
@@ -268,9 +269,8 @@ class Connection(asyncio.Protocol):
             return
         deadline = self._peer.next_deadline
         if self._timer is not None:
-            # What a peer sends puts its deadline off: one that rings too early only looks again.
             if self._timer.when() <= deadline:
-                return
+                return  # what a peer sends puts its deadline off: it looks again when it rings
             self._timer.cancel()
         self._timer = self._loop.call_at(deadline, self._on_timer)
 
@@ -328,10 +328,11 @@ class Connection(asyncio.Protocol):
         self._in_work += 1
         if self._in_work >= IN_WORK_AT_MOST:
             self._pace()
-        self._tasks.add(self._loop.create_task(self._work(ccr, started)))
+        self._started = number = self._started + 1
+        self._tasks[number] = self._loop.create_task(self._work(ccr, number, started))
 
-    async def _work(self, ccr: CCR, started: float) -> None:
-        node, local = self._node, self._node.local
+    async def _work(self, ccr: CCR, number: int, started: float) -> None:
+        node, local, label = self._node, self._node.local, self.label
         try:
             cca = await node.handler(ccr, self.origin_host)
             answer = encode_cca(ccr, cca, local.origin_host, local.origin_realm)
@@ -345,14 +346,13 @@ class Connection(asyncio.Protocol):
             cca = CCA(ResultCode.UNABLE_TO_COMPLY, error_message="internal error")
             answer = encode_cca(ccr, cca, local.origin_host, local.origin_realm)
         finally:
-            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            del self._tasks[number]
             self._in_work -= 1
             if self._is_reading_paused:
                 self._pace()
             if not self._in_work:
                 self._end_when_answered()
         self.write(answer)
-        label = self.label
         node.metrics.message("out", "CCA", label)
         application = "gy" if "32251" in ccr.service_context_id else "ro"
         letter = REQUEST_LETTERS[ccr.request_type]
@@ -364,7 +364,7 @@ class Connection(asyncio.Protocol):
         self._is_draining = True
         self._pace()
         if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+            await asyncio.wait(set(self._tasks.values()), timeout=seconds)
 
     async def request(self, build: Callable[[int, int], bytes]) -> bytes:
         """Send one of our requests and await its answer; cancelled when the connection goes."""
