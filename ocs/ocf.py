@@ -62,6 +62,7 @@ PLANS_AT_MOST = 3
 #: Service-Context-Ids whose service is known; clients write the same few in their own ways.
 CONTEXTS_AT_MOST = 1000
 
+ENDED = (OutcomeStatus.CLOSED, OutcomeStatus.REFUSED, OutcomeStatus.LATE)
 #: Calls to numbers free of control whose end a worker can still recognise; such calls are few.
 FREE_AT_MOST = 10_000
 REFUND = (EVENT_REQUEST, event.REFUND_ACCOUNT)
@@ -281,7 +282,7 @@ class OCF:
             made = self._plan(ccr, memory, subscriber, service, peer, now)
             outcome = await self._ledger.charge(made)
             if outcome.status is not OutcomeStatus.STALE:
-                if outcome.status is OutcomeStatus.CLOSED:
+                if outcome.status in ENDED:
                     self._memories.drop(ccr.session_id)
                 elif memory is not None and not outcome.is_replayed:
                     self._remember_answer(memory, made, outcome, rating_time(ccr, now))
