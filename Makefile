@@ -1,6 +1,6 @@
 # make run    the server, in a virtual environment of its own
 # make test   the tests (at most 6 minutes on 2 cores)
-# make check  those that play load on whole servers, too: bench/ and what it is made of
+# make check  those that play load on whole servers, or kill them
 # make bench  the canonical workload and every target, on a server of its own (about two minutes)
 # make clean  remove the environment and caches; var/ with the store's data stays
 

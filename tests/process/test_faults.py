@@ -21,7 +21,7 @@ from ocs.diameter.framing import RAR
 from ocs.store.connect import connect
 from tests.support.server import Server
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.bench]
 
 Fault = Callable[[Server], None]
 

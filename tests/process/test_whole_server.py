@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.server import Server
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.bench]
 
 MSISDN = "77010000001"  # an example subscriber: 30.00 on "conversations"
 
