@@ -18,13 +18,14 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this folder is not installed
 
+from bench.served import served
 from bench.targets import measure_targets
 from ocs.load.command import BadLoad, chosen, save, shape_of
 from ocs.load.drive import LoadFailed, Open
-from ocs.load.people import People, PeopleRefused
-from ocs.load.place import Place, PlaceFailed
-from ocs.load.run import Progress, run_load
-from ocs.load.show import show, watching
+from ocs.load.people import PeopleRefused
+from ocs.load.place import PlaceFailed
+from ocs.load.run import run_load
+from ocs.load.show import show
 from ocs.load.wire import PeerRefused
 
 
@@ -32,27 +33,19 @@ async def run(arguments: argparse.Namespace, console: Console) -> int:
     """The run, and the targets where they are wanted."""
     workload = chosen(arguments.workload, arguments.subscribers, arguments.sessions)
     shape = shape_of(arguments.rate, arguments.window, arguments.ramp, arguments.seconds)
-    with watching(workload.name) as told:
-
-        def made(done: int, total: int) -> None:
-            told(Progress("subscribers", done / total))
-
-        told(Progress("starting"))
-        async with (
-            Place.start(workers=arguments.workers, store=arguments.store) as place,
-            People.live(place.config, workload, made) as people,
-        ):
-            result = await run_load(
-                workload, shape, place.target,
-                seconds=arguments.seconds, seed=arguments.seed,
+    given = {"workers": arguments.workers, "store": arguments.store}
+    async with served(workload, **given) as (place, people, told):
+        result = await run_load(
+            workload, shape, place.target,
+            seconds=arguments.seconds, seed=arguments.seed,
+            connections=arguments.connections, people=people, progress=told,
+        )  # fmt: skip
+        if arguments.targets:
+            half = await run_load(
+                workload, Open(result.achieved / 2), place.target,
+                seconds=arguments.seconds / 2, seed=arguments.seed + 1,
                 connections=arguments.connections, people=people, progress=told,
             )  # fmt: skip
-            if arguments.targets:
-                half = await run_load(
-                    workload, Open(result.achieved / 2), place.target,
-                    seconds=arguments.seconds / 2, seed=arguments.seed + 1,
-                    connections=arguments.connections, people=people, progress=told,
-                )  # fmt: skip
     show(result, console)
     save(result, arguments.json, arguments.svg)
     is_good = result.audit.is_good

@@ -20,14 +20,15 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this folder is not installed
 
+from bench.served import served
 from ocs.load import draw
 from ocs.load.command import BadLoad, chosen
 from ocs.load.drive import Closed, LoadFailed, Open, Overloaded
-from ocs.load.people import People, PeopleRefused
-from ocs.load.place import Place, PlaceFailed
+from ocs.load.people import PeopleRefused
+from ocs.load.place import PlaceFailed
 from ocs.load.result import Result
-from ocs.load.run import Progress, run_load
-from ocs.load.show import show, watching
+from ocs.load.run import run_load
+from ocs.load.show import show
 
 #: Where to begin, in shares of what a closed loop reaches, and how the rate grows.
 BEGIN, GROWTH = 0.5, 1.25
@@ -72,35 +73,27 @@ async def search(
 async def saturate(arguments: argparse.Namespace, console: Console) -> int:
     """Search, and say what was found."""
     workload = chosen(arguments.workload, arguments.subscribers)
-    with watching(workload.name) as told:
+    given = {"workers": arguments.workers, "store": arguments.store}
+    async with served(workload, **given) as (place, people, told):
 
-        def made(done: int, total: int) -> None:
-            told(Progress("subscribers", done / total))
+        async def run(shape: Closed | Open, seconds: float) -> Result:
+            return await run_load(
+                workload, shape, place.target, seconds=seconds, seed=arguments.seed,
+                people=people, progress=told,
+            )  # fmt: skip
 
-        told(Progress("starting"))
-        async with (
-            Place.start(workers=arguments.workers, store=arguments.store) as place,
-            People.live(place.config, workload, made) as people,
-        ):
+        async def measure(rate: float) -> Step:
+            try:
+                step = Step(rate, await run(Open(rate), arguments.seconds))
+            except Overloaded:
+                step = Step(rate, None)
+            console.print(told_of(step, arguments.bound), highlight=False)
+            return step
 
-            async def run(shape: Closed | Open, seconds: float) -> Result:
-                return await run_load(
-                    workload, shape, place.target, seconds=seconds, seed=arguments.seed,
-                    people=people, progress=told,
-                )  # fmt: skip
-
-            async def measure(rate: float) -> Step:
-                try:
-                    step = Step(rate, await run(Open(rate), arguments.seconds))
-                except Overloaded:
-                    step = Step(rate, None)
-                console.print(told_of(step, arguments.bound), highlight=False)
-                return step
-
-            first = await run(Closed(64), arguments.seconds / 2)
-            console.print(f"closed loop, 64 outstanding: {first.achieved:,.0f}/s", highlight=False)
-            begin = BEGIN * first.achieved
-            steps = await search(measure, begin, arguments.bound, arguments.precision)
+        first = await run(Closed(64), arguments.seconds / 2)
+        console.print(f"closed loop, 64 outstanding: {first.achieved:,.0f}/s", highlight=False)
+        begin = BEGIN * first.achieved
+        steps = await search(measure, begin, arguments.bound, arguments.precision)
     return report(arguments, steps, console)
 
 

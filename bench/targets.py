@@ -5,19 +5,17 @@ needs other servers, is read from bench/results/, with its date and commit; wher
 the row says which script measures it.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.served import served
 from bench.stored import Row, stored_rows
 from ocs.load.drive import Closed, Shape
-from ocs.load.people import People
-from ocs.load.place import Place
 from ocs.load.result import Result
-from ocs.load.run import Progress, run_load
+from ocs.load.run import run_load
 from ocs.load.show import watching
 from ocs.load.workload import Workload, read_workload
 
@@ -73,7 +71,7 @@ async def measure(canonical: Result, half: Result) -> Measured:
 async def runs(workload: Workload, *shapes: Shape) -> list[Result]:
     """One after the other on one server with one worker."""
     results = []
-    async with server(workload) as (place, people):
+    async with served(workload) as (place, people, _):
         for shape in shapes:
             with watching(f"{workload.name}, {shape}") as told:
                 result = await run_load(
@@ -83,22 +81,6 @@ async def runs(workload: Workload, *shapes: Shape) -> list[Result]:
                 )  # fmt: skip
             results.append(result)
     return results
-
-
-@asynccontextmanager
-async def server(workload: Workload) -> AsyncIterator[tuple[Place, People]]:
-    """A fresh one, with the workload's subscribers."""
-    with watching(workload.name) as told:
-        told(Progress("starting"))
-
-        def made(done: int, total: int) -> None:
-            told(Progress("subscribers", done / total))
-
-        async with (
-            Place.start() as place,
-            People.live(place.config, workload, made) as people,
-        ):
-            yield place, people
 
 
 # --- rows -------------------------------------------------------------------------------------------

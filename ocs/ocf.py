@@ -62,7 +62,9 @@ PLANS_AT_MOST = 3
 #: Service-Context-Ids whose service is known; clients write the same few in their own ways.
 CONTEXTS_AT_MOST = 1000
 
+#: After these nothing more is expected of a session.
 ENDED = (OutcomeStatus.CLOSED, OutcomeStatus.REFUSED, OutcomeStatus.LATE)
+
 #: Calls to numbers free of control whose end a worker can still recognise; such calls are few.
 FREE_AT_MOST = 10_000
 REFUND = (EVENT_REQUEST, event.REFUND_ACCOUNT)
@@ -113,9 +115,7 @@ class OCF:
             self._services[ccr.service_context_id] = service
         now = self._clock()
         catalogue = self._catalogues.at(now)
-        # Data calls nobody, whatever else its request says.
-        is_call = service.unit is not UnitKind.OCTETS
-        if is_call and self._opened_free(ccr, service, catalogue):
+        if service.unit is not UnitKind.OCTETS and self._opened_free(ccr, service, catalogue):
             return self._free_answer(ccr, service, catalogue)
         refused = refused_money(ccr, catalogue.currency)
         if refused is not None:
@@ -204,7 +204,7 @@ class OCF:
             # the context of its first request, which is in the store.
             if outcome.status is OutcomeStatus.CHARGED and not outcome.is_replayed:
                 self._memories.put(ccr.session_id, memory)
-                self._remember_answer(memory, made, outcome, context.started)
+                self._remember_answer(memory, made, outcome)
             return session.answer(ccr, outcome, service, catalogue.currency)
         return refuse(TOO_BUSY, "the subscriber is changing")
 
@@ -285,7 +285,7 @@ class OCF:
                 if outcome.status in ENDED:
                     self._memories.drop(ccr.session_id)
                 elif memory is not None and not outcome.is_replayed:
-                    self._remember_answer(memory, made, outcome, rating_time(ccr, now))
+                    self._remember_answer(memory, made, outcome)
                 self._count(service, made, outcome)
                 return session.answer(ccr, outcome, service, catalogue.currency)
             subscriber = self._fresh(outcome)
@@ -329,14 +329,11 @@ class OCF:
             context_bytes=encoded,
         )
 
-    def _remember_answer(
-        self, memory: Memory, made: ChargePlan, outcome: ChargeOutcome, at: UtcMillis
-    ) -> None:
+    def _remember_answer(self, memory: Memory, made: ChargePlan, outcome: ChargeOutcome) -> None:
         """When a service was answered tells on which side of a change its next report was used; at which
         pace, how large its next grant should be."""
-        memory.learn(
-            session.changing(made), at, grants.learned(made, outcome) if made.paces else {}
-        )
+        paces = grants.learned(made, outcome) if made.paces else {}
+        memory.learn(session.changing(made), made.at, paces)
 
     def _fresh(self, outcome: ChargeOutcome) -> Subscriber:
         invariant(outcome.subscriber is not None, "a stale outcome carries the fresh snapshot")

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ocs.abmf.encoding import decode_subscriber, encode_subscriber, raw
 from ocs.abmf.ledger import ExpireOutcome
+from ocs.abmf.link import Argument
 from ocs.books import Balance, Held, Posting, RefundOutcome, RefundStatus
 from ocs.model import (
     AMOUNT_LIMIT,
@@ -23,8 +24,6 @@ from ocs.model import (
     invariant,
 )
 
-Argument = bytes | str | int
-Command = tuple[Argument, ...]
 Line = str | int
 
 #: Usage and requests are below this; a larger number is refused before it reaches the store.
@@ -99,8 +98,8 @@ class PackedPrice:
 
 
 #: By the identity of the ways: what is offered again is the same object. An entry holds its ways, so that
-#: no others can come to their place.
-_packed: dict[int, PackedPrice] = {}
+#: no others can come to their place. Services that differ in the rest share the ways of a price.
+_packed: dict[tuple[int, int], PackedPrice] = {}
 
 
 def packed_price(charge: Charge, final_seconds: int) -> PackedPrice:
@@ -110,7 +109,8 @@ def packed_price(charge: Charge, final_seconds: int) -> PackedPrice:
         charge.unit, charge.rounding, charge.denominator, charge.limit, charge.least, charge.most,
         charge.note, final_seconds,
     )  # fmt: skip
-    known = _packed.get(id(ways))
+    place = id(ways), final_seconds
+    known = _packed.get(place)
     if known is not None and known.ways is ways and known.common == common:
         return known
     found: list[Line] = [
@@ -123,7 +123,7 @@ def packed_price(charge: Charge, final_seconds: int) -> PackedPrice:
         names.update(way.sources, (draw.source for draw in way.draws))
     if len(_packed) >= PACKED_AT_MOST:
         _packed.clear()
-    made = _packed[id(ways)] = PackedPrice(ways, common, lines(found), frozenset(names))
+    made = _packed[place] = PackedPrice(ways, common, lines(found), frozenset(names))
     return made
 
 

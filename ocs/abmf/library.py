@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 FOLDER = Path(__file__).parent / "lua"
 #: In this order: each uses only what stands before it.
 SHARED = (
-    "common", "balances", "move", "money", "state", "reach", "take", "lay", "parse", "service",
-    "session", "waiting", "clamp", "plan", "overdue", "answer", "write", "acts",
+    "common", "balances", "move", "money", "state", "view", "reach", "take", "lay", "parse", "client",
+    "service", "session", "waiting", "clamp", "plan", "overdue", "answer", "write", "acts",
 )  # fmt: skip
 FUNCTIONS = ("charge", "event", "refund", "post", "expire", "put", "origin")
 #: Calls that only release or keep nothing are let in when the memory is full.

@@ -61,11 +61,15 @@ class Link:
         self._connection: Any = None  # redis-py's, which knows how to end
         self._opening: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        #: The loop of the first call, as the connection has it: to ask for it costs a call of the kernel.
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def send(self, commands: Sequence[Command]) -> asyncio.Future[list[object]]:
         """The replies of commands that travel in this tick's write; what the store refuses is among
         them, as an exception."""
-        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        loop = self._loop
         future: asyncio.Future[list[object]] = loop.create_future()
         packed = b"".join([hiredis.pack_command(each) for each in commands])  # type: ignore[arg-type]  # of any length
         if not self._waiting and self._opening is None:
@@ -102,7 +106,7 @@ class Link:
             waiting, self._waiting = self._waiting, []
             fail(waiting, NotSent, str(error))
         else:
-            # redis-py has no public way to its transport; test_link holds this against a release.
+            # redis-py has no public way to its transport; test_redis_link.py holds this to a release.
             self._wire = _Wire(self._connection._writer.transport)
         finally:
             self._opening = None

@@ -5,8 +5,8 @@ and only its answer, or the end of the time allowed, settles it. The client give
 itself. Nothing here knows tariffs or Diameter.
 """
 
-import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn, Protocol
@@ -21,12 +21,8 @@ from redis.exceptions import (
 
 from ocs.abmf import keys
 from ocs.abmf.calls import (
-    Argument,
-    Command,
     as_list,
     plan_arguments,
-    post_arguments,
-    post_content,
     read_balance,
     read_expired,
     read_outcome,
@@ -34,10 +30,16 @@ from ocs.abmf.calls import (
     read_subscriber,
     word,
 )
-from ocs.abmf.encoding import encode_subscriber, raw, read_refund_token
+from ocs.abmf.commands import (
+    charge_keys,
+    expire_command,
+    post_command,
+    put_command,
+)
+from ocs.abmf.encoding import raw, read_refund_token
 from ocs.abmf.ledger import ExpireOutcome, LedgerError, LedgerUnavailable, OutcomeUnknown
 from ocs.abmf.library import Library
-from ocs.abmf.link import Link, NotSent
+from ocs.abmf.link import Argument, Command, Link, NotSent
 from ocs.abmf.records import read_sessions
 from ocs.books import (
     Balance,
@@ -75,8 +77,6 @@ NAMES_AT_MOST = 10_000
 
 #: The route of a session closed for this leads to the one that was there first.
 ELSEWHERE = "another account's session"
-#: Reasons to expire that leave the session open.
-MARKS = ("cut", "overdue")
 
 
 class StoreMetrics(Protocol):
@@ -143,19 +143,7 @@ class RedisLedger:
 
     async def post(self, posting: Posting) -> PostOutcome:
         partition, account = posting.partition, posting.account_id
-        owner = posting.subscriber.subscriber_id if posting.subscriber else account
-        content = keys.digest(post_content(posting))
-        command: Command = (
-            "FCALL", self._library.post, 7,
-            keys.account(partition, account),
-            keys.posting(partition, f"{account}|{posting.key}"),
-            keys.open_sessions(partition, account),
-            keys.ledger(partition),
-            keys.subscriber(partition, owner),
-            keys.agenda(partition),
-            keys.outbox(partition),
-            *post_arguments(posting, content, self._clock()),
-        )  # fmt: skip
+        command = post_command(self._library, posting, self._clock())
         reply = as_list((await self._call("post", command))[-1])
         status = PostStatus(word(reply[0]))
         if status is PostStatus.STALE:
@@ -177,22 +165,10 @@ class RedisLedger:
         return (await self._call("posted", command))[-1] == 1
 
     async def expire(self, session: OpenSession, reason: str, actor: str = "ocs") -> ExpireOutcome:
-        name = keys.digest(session.session_id)
-        partition, account = session.partition, session.account_id
-        command: Command = (
-            "FCALL", self._library.expire, 7,
-            keys.account(partition, account),
-            keys.session(partition, name),
-            keys.answers(partition, name),
-            keys.open_sessions(partition, account),
-            keys.due(partition),
-            keys.ledger(partition),
-            keys.overdue(partition),
-            self._clock(), reason, session.session_id, account, actor,
-        )  # fmt: skip
+        command = expire_command(self._library, session, reason, actor, self._clock())
         outcome = read_expired(as_list((await self._call("expire", command))[-1]))
         if outcome.closed and reason != ELSEWHERE:
-            self._later.append(("EXPIRE", keys.route(name, self._partitions), ROUTE_SECONDS))
+            self._later.append(("EXPIRE", self._route(session.session_id), ROUTE_SECONDS))
         return outcome
 
     async def refund(self, refund: Refund) -> RefundOutcome:
@@ -217,15 +193,7 @@ class RedisLedger:
         return word(as_list((await self._call("restarted", command))[-1])[0]) == "raised"
 
     async def put(self, subscriber: Subscriber) -> Subscriber | None:
-        partition, account = subscriber.partition, subscriber.account_id
-        command: Command = (
-            "FCALL", self._library.put, 3,
-            keys.subscriber(partition, subscriber.subscriber_id),
-            keys.account(partition, account),
-            keys.agenda(partition),
-            subscriber.version, encode_subscriber(subscriber), subscriber.subscriber_id,
-            subscriber.due,
-        )  # fmt: skip
+        command = put_command(self._library, subscriber)
         reply = as_list((await self._call("put", command))[-1])
         if word(reply[0]) == "conflict":
             return None
@@ -263,8 +231,7 @@ class RedisLedger:
         A call that may have arrived is sent once more (it is idempotent: its repeat tells what became of
         it), each time with half of the time allowed.
         """
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = time.perf_counter()
         unanswered: BaseException | None = None
         for _ in range(2):
             try:
@@ -284,7 +251,7 @@ class RedisLedger:
                         operation, each, is_certain=unanswered is None and each is replies[-1]
                     )
             if self._metrics is not None:
-                self._metrics.store_call(operation, loop.time() - started)
+                self._metrics.store_call(operation, time.perf_counter() - started)
             return replies
         raise OutcomeUnknown(operation) from unanswered
 
@@ -319,21 +286,3 @@ class RedisLedger:
     def _error(self, operation: str, error: BaseException) -> None:
         if self._metrics is not None:
             self._metrics.store_error(operation, type(error).__name__)
-
-
-def charge_keys(plan: ChargePlan) -> tuple[Argument, ...]:
-    """KEYS of charge.lua and event.lua, behind their number."""
-    partition, account = plan.partition, plan.account_id
-    name = keys.digest(plan.session_id)
-    return (
-        9,
-        keys.account(partition, account),
-        keys.subscriber(partition, plan.subscriber_id),
-        keys.session(partition, name),
-        keys.answers(partition, name),
-        keys.open_sessions(partition, account),
-        keys.due(partition),
-        keys.ledger(partition),
-        keys.overdue(partition),
-        keys.outbox(partition),
-    )

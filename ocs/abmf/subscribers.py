@@ -1,7 +1,8 @@
-"""Who is served: identities, snapshots and session routes, cached by each worker.
+"""Who is served: identities and snapshots, cached by each worker, and where a session is paid.
 
 Rules: every cache is bounded; a snapshot may be old, the charge finds out by its version; an identity
-that is not found is never cached. At most two round trips for what is not known here, none for what is.
+that is not found is never cached. At most two round trips for what is not known here, none for names and
+snapshots that are; a session is asked for once, by a worker that has no memory of it.
 
 Exceptions:
     IdentityConflict   identities of one request lead to different subscribers

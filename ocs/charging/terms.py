@@ -43,7 +43,8 @@ def terms_of(
         return client_rated(mscc, policy, around, wish is not None)
     if policy.unit is not UnitKind.OCTETS:
         return single(mscc, policy, around, wish)
-    return Octets(mscc, policy, around, since).build(wish)
+    octets = Octets(mscc, policy, around, since)
+    return octets.plain(wish) if octets.is_plain else octets.by_period(wish)
 
 
 # --- octets: from periods to charges ---------------------------------------------------------------
@@ -65,12 +66,12 @@ class Octets:
         self._since = since
         self._periods, self._now = periods_of(mscc, policy, around, since)
         self._at = max(around.at, around.context.started)
-
-    def build(self, wish: int | None) -> Terms:
-        """The charges in the order of time, so that an earlier report is paid first."""
         offers = self._periods[0].here.offers
-        if len(self._periods) == len(offers) == 1 and offers[0].price.counts == TOTAL:
-            return self._plain(offers[0], wish)
+        #: Whether one price is for all that may be reported or granted, as for nearly all services.
+        self.is_plain = len(self._periods) == len(offers) == 1 and offers[0].price.counts == TOTAL
+
+    def by_period(self, wish: int | None) -> Terms:
+        """The charges in the order of time, so that an earlier report is paid first."""
         is_wanted, wanted = wish is not None, wish or 0
         asked, validity, change = self._grant(wanted)
         reports = self._reports()
@@ -91,8 +92,8 @@ class Octets:
         change = change if is_wanted else None
         return Terms(tuple(charges), validity, change, all_sources(paid), filter_id)
 
-    def _plain(self, offer: Offer, wish: int | None) -> Terms:
-        """One price for all that may be reported or granted: as `build` would find, in fewer steps."""
+    def plain(self, wish: int | None) -> Terms:
+        """What `by_period` says of one period with one offer, in fewer steps; a test holds both to it."""
         mscc, policy = self._mscc, self._policy
         refusal = refusal_of(mscc, policy, self._around, wish, is_priced=True)
         used = quota.used(mscc.usu, policy)

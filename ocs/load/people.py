@@ -19,16 +19,17 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from ocs.abmf import keys
-from ocs.abmf.calls import Command, as_list, post_arguments, post_content, read_balance
-from ocs.abmf.encoding import decode_subscriber, encode_subscriber, raw
+from ocs.abmf.calls import as_list, read_balance
+from ocs.abmf.commands import post_command, put_command
+from ocs.abmf.encoding import decode_subscriber, raw
 from ocs.abmf.library import Library
-from ocs.abmf.link import Link
+from ocs.abmf.link import Command, Link
 from ocs.abmf.subscribers import read_where
 from ocs.account.money import pay_out, topup
 from ocs.account.purchase import begin_tariff
 from ocs.account.standing import Standing, Terms, terms_of
 from ocs.app import open_store
-from ocs.books import Balance, Posting
+from ocs.books import Balance
 from ocs.catalogue_store import open_catalogues
 from ocs.config import Config
 from ocs.desk import utc_millis
@@ -155,11 +156,13 @@ class People:
             name = keys.identity(subscriber.identities[0], self.partitions)
             where = f"{subscriber.partition} {subscriber.subscriber_id}"
             yield "SET", name, where, "NX"
-            yield self._put(subscriber)
+            yield put_command(self.library, subscriber)
             posting = postings.get(self.openings[person])
             if posting is not None:
                 account, partition = subscriber.account_id, subscriber.partition
-                yield self._post(replace(posting, account_id=account, partition=partition))
+                yield post_command(
+                    self.library, replace(posting, account_id=account, partition=partition)
+                )
 
         async for persons, replies in self._each(creation):
             statuses = {raw(each[0]) for each in replies if isinstance(each, list)}
@@ -168,30 +171,6 @@ class People:
                     f"subscribers from {FIRST_NUMBER + persons[0]} on could not be made"
                 )
             told(persons[-1] + 1, len(self.openings))
-
-    def _put(self, subscriber: Subscriber) -> Command:
-        partition, owner = subscriber.partition, subscriber.subscriber_id
-        return (
-            "FCALL", self.library.put, 3,
-            keys.subscriber(partition, owner),
-            keys.account(partition, subscriber.account_id),
-            keys.agenda(partition),
-            subscriber.version, encode_subscriber(subscriber), owner, subscriber.due,
-        )  # fmt: skip
-
-    def _post(self, posting: Posting) -> Command:
-        partition, account = posting.partition, posting.account_id
-        return (
-            "FCALL", self.library.post, 7,
-            keys.account(partition, account),
-            keys.posting(partition, f"{account}|{posting.key}"),
-            keys.open_sessions(partition, account),
-            keys.ledger(partition),
-            keys.subscriber(partition, account),
-            keys.agenda(partition),
-            keys.outbox(partition),
-            *post_arguments(posting, keys.digest(post_content(posting)), 0),
-        )  # fmt: skip
 
     # --- looking ------------------------------------------------------------------------------------
 
@@ -233,8 +212,10 @@ class People:
                 continue
             left = (read_balance(amounts) or Balance()).available
             if left > 0:
-                commands.append(self._post(pay_out(stored, left, "removal", ACTOR)))
-            commands.append(self._put(replace(stored, state=SubscriberState.TERMINATED)))
+                commands.append(post_command(self.library, pay_out(stored, left, "removal", ACTOR)))
+            commands.append(
+                put_command(self.library, replace(stored, state=SubscriberState.TERMINATED))
+            )
             commands.append(("DEL", keys.identity(stored.identities[0], self.partitions)))
         if commands:
             await self.link.send(commands)

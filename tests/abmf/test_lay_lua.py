@@ -23,7 +23,7 @@ from ocs.model import (
 from ocs.rating.lay import Laid, lay
 from tests.support.plans import plan, subscriber
 
-LIBRARIES = ("common", "balances", "money", "state", "reach", "take", "lay", "parse")
+LIBRARIES = ("common", "balances", "money", "state", "view", "reach", "take", "lay", "parse")
 SCRIPT = (
     "\n".join((FOLDER / "lib" / f"{name}.lua").read_text() for name in LIBRARIES)
     + """

@@ -10,7 +10,19 @@ from ocs.abmf.library import FOLDER
 from ocs.model import Draw, Leg, Source, UnitKind, UtcMillis, Way
 from tests.support.plans import call
 
-NAMES = ("common", "balances", "money", "state", "reach", "take", "lay", "parse", "service", "plan")
+NAMES = (
+    "common",
+    "balances",
+    "money",
+    "state",
+    "view",
+    "reach",
+    "take",
+    "lay",
+    "parse",
+    "service",
+    "plan",
+)
 LIBRARIES = "\n".join((FOLDER / "lib" / f"{name}.lua").read_text() for name in NAMES)
 _, SOURCES = packed_sources((Source("main", -5), Source("7.min", 0, (10, 3))))
 BUCKET = Way(

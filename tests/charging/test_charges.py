@@ -12,7 +12,7 @@ from ocs.charging.grants import sized
 from ocs.charging.periods import Circumstances
 from ocs.charging.policy import ServicePolicy
 from ocs.charging.services import is_wished
-from ocs.charging.terms import direction, terms_of
+from ocs.charging.terms import Octets, direction, terms_of
 from ocs.diameter.credit_control import MSCC, USU, Money, Units
 from ocs.model import (
     Charge,
@@ -50,6 +50,33 @@ from tests.charging.worked import (
 INITIAL, UPDATE, TERMINATION = 1, 2, 3
 MIDNIGHT = UtcMillis(1_790_881_200_000)
 HOUR = 3_600_000
+
+
+# --- the plain case -----------------------------------------------------------------------------------
+
+AMOUNTS = st.none() | st.integers(0, 2 * MIB)
+GROUPS = st.builds(Units, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS)
+
+
+@given(
+    st.none() | GROUPS,
+    st.lists(st.builds(USU, GROUPS, st.none(), st.sampled_from([None, 0, 1])), max_size=2),
+    st.none() | st.integers(0, 2**40),
+    st.integers(-60_000, 5 * HOUR),
+    st.sampled_from([INITIAL, UPDATE, TERMINATION]),
+    st.booleans(),
+)
+def test_fewer_steps_come_to_the_same_terms(
+    rsu: Units | None, usu: list[USU], wish: int | None, passed: int, kind: int, is_denied: bool
+) -> None:
+    """One period with one offer: what the short way says is what the long way would say."""
+    asked = MSCC(10, (), rsu, tuple(usu))
+    context = new_context(data(INITIAL, 0), DATA, SUBSCRIBER, catalogue(), MIDNIGHT)
+    at = UtcMillis(MIDNIGHT + passed)
+    around = Circumstances(kind, context, SUBSCRIBER, catalogues(), is_denied, at)
+    octets = Octets(asked, DATA, around, None)
+    assert octets.is_plain
+    assert octets.plain(wish) == octets.by_period(wish)
 
 
 # --- what the client has rated ------------------------------------------------------------------------

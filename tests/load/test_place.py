@@ -58,8 +58,11 @@ def test_a_store_that_is_not_here_is_named(
 def test_ports_in_a_row_are_free() -> None:
     """Nobody listens on any of them."""
     first = free_ports(3)
+    found = []
     for port in range(first, first + 3):
-        socket.create_server(("127.0.0.1", port)).close()
+        with socket.create_server(("127.0.0.1", port)) as server:
+            found.append(server.getsockname()[1])
+    assert found == [first, first + 1, first + 2]
 
 
 def test_workers_are_the_children_of_the_server(place: Place) -> None:

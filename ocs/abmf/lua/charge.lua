@@ -19,18 +19,13 @@
   ARGV[8]  whole     1 = no grant at all ends the session
   ARGV[9]  supervision_ms
   ARGV[10] session_id  ARGV[11] account id
-  ARGV[12] client    packed (parse.lua): actor, realm, peer (empty: the actor), owner, and its scope: realm =
-           a relay: sessions of the realm are its own; host = only the actor's
+  ARGV[12] client    packed (client.lua)
   ARGV[13] state_id  Origin-State-Id of the client, 0 = none
   ARGV[14] at        rating time in milliseconds, by which an absurd report of seconds is told; 0 = now
   ARGV[15] subscriber id
   ARGV[16] balances, packed: each name, floor, notices ("5,10")
   ARGV[17] on: the charges, each: key, used (-1: no report), requested (-1: no quota wanted), refusal,
-           used_at, price, packed: unit, mode, quantum, denominator, limit, least, most, note, grace_ms of
-           a final grant (0: not watched; for seconds it begins behind the grant), count of ways, each:
-           name, its balances of money ("main 7.kzt"), begins, ends, needs, floor, flags (1 stops + 2 is
-           apart), count of legs, count of draws, then the legs: start, stop, step, price, entry; the
-           draws: balance, step, amount, entry
+           used_at, price, packed (parse.lua)
 
   Returns {status, ...}
     charged    {status, stored answer, replayed, spent, reserved, written off, available, was open,
@@ -73,9 +68,8 @@ local function charge(KEYS, ARGV)
   end
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the session has no account') end
-  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[15], now, KEYS[9]
+  introduce(account, ARGV, now, KEYS[9], sources)
   local floor = sources.floor
-  account.notices = sources.notices
   if kind == 'I' and is_unrated(charges) then return {'unrated'} end
 
   local is_open = kind == 'I' or state == 'open'
@@ -118,13 +112,8 @@ local function charge(KEYS, ARGV)
   local answer = pack(ARGV[4], status, ARGV[7], session.total, available, charges)
   redis.call('HSET', keys.answers, field, answer)
   if is_over then bury(keys, session_id, status)
-  elseif status == 'closed' then
-    redis.call('HSET', keys.session, 'state', 'closed')
-  end
-  -- Money that came back is for those who wait; where it ends here, others may hold more than they use.
-  local is_more = free_before and is_any_above(free_of(account, sources), free_before)
-  local marks = (is_more and 'w' or '') .. (is_short and 'h' or '')
-  local waiting = others(account, keys.open, session_id, status == 'charged' and 1 or 0, marks)
+  elseif status == 'closed' then redis.call('HSET', keys.session, 'state', 'closed') end
+  local waiting = woken(account, keys.open, session_id, status, sources, free_before, is_short)
   return {status, answer, 0, account.spent - spent, account.reserved - reserved,
     account.written_off - written, available, is_open and 1 or 0, clamped, waiting}
 end

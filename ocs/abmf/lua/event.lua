@@ -78,8 +78,7 @@ local function event(KEYS, ARGV)
   end
   local account = account_of(KEYS[1])
   if not account then return redis.error_reply('NOACCOUNT the event has no account') end
-  account.id, account.subscriber, account.now, account.outbox = ARGV[11], ARGV[15], now, KEYS[9]
-  account.notices = sources.notices
+  introduce(account, ARGV, now, KEYS[9], sources)
   if is_unrated(charges) then return {'unrated'} end
 
   local before, seq, cost = account.spent, account.seq, 0

@@ -31,6 +31,12 @@ local function amounts_of(account, source)
   return kept.amount, kept.reserved, true
 end
 
+-- Tells an account who it is, whose request this is, and what to tell its subscriber: of a plan's arguments.
+local function introduce(account, args, now, outbox, sources)
+  account.id, account.subscriber, account.now, account.outbox = args[11], args[15], now, outbox
+  account.notices = sources.notices
+end
+
 -- What nobody holds of each source of a plan, down to its floor. Main money is always there.
 local function free_of(account, sources)
   local free = {main = account.balance - account.reserved - sources.floor}

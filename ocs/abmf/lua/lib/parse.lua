@@ -23,13 +23,6 @@ local function once(kind, packed, parse)
   return found
 end
 
--- Who asks: names of domains, so their case says nothing (RFC 6733, 4.3.1).
-local function parse_client(lines)
-  return {host = lines[1], scope = lines[5], host_name = lines[1]:lower(), realm_name = lines[2]:lower()}
-end
-
-local function client_of(packed) return once('client', packed, parse_client) end
-
 -- The balances that a plan names; `floor` is how far the account's own money may go.
 local function parse_sources(lines)
   local sources = {floor = 0, notices = {}}
@@ -79,6 +72,11 @@ local function cheap_units(price, money)
   return math.floor(math.max(money - entries, 0) / math.max(dearest, 1e-9))
 end
 
+-- A price, packed: unit, mode, quantum, denominator, limit, least, most, note, grace_ms of a final grant (0:
+-- not watched; for seconds it begins behind the grant), count of ways, each: name, its balances of money
+-- ("main 7.kzt"), begins, ends, needs, floor, flags (1 stops + 2 is apart), count of legs, count of draws, then
+-- the legs: start, stop, step, price, entry; the draws: balance, step, amount, entry.
+--
 -- Of time, each unit has its own moment, `tick` milliseconds after the one before; of everything else
 -- there is one for all.
 local function parse_price(lines)

@@ -1,7 +1,7 @@
 -- A session hash holds its `state`; `about`, what never changes: account, when it was opened, its client's
--- Origin-State-Id and its Session-Id; the `context`; the `client` of its newest request: host, realm, peer
--- ("": the host), owner and scope; its `standing` (STANDING); `overdue`, by when a client with its last units
--- must have asked again; `cut`; and for each service key `s:<key>` (service.lua).
+-- Origin-State-Id and its Session-Id; the `context`; the `client` of its newest request (client.lua);
+-- its `standing` (STANDING); `overdue`, by when a client with its last units must have asked again; `cut`; and
+-- for each service key `s:<key>` (service.lua).
 
 -- Its deadline, the one by which the index of deadlines knows it, the moment of its first grant, what it has
 -- cost, how many of its services wait for money, how many hold some.
@@ -58,15 +58,6 @@ local function complete(session, key)
   for name, service in pairs(whole_session(key).services) do
     session.services[name] = session.services[name] or service
   end
-end
-
--- Whether the session is another client's: of another host or, where the peer speaks for a realm, of
--- another realm.
-local function is_foreign(session, packed)
-  if not session.state or session.state == 'orphan' or session.client == packed then return false end
-  local owner, client = client_of(session.client), client_of(packed)
-  if client.scope == 'realm' then return owner.realm_name ~= client.realm_name end
-  return owner.host_name ~= client.host_name
 end
 
 -- The services that `charges` name, as a set.

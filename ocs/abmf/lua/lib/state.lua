@@ -1,7 +1,7 @@
 -- How far an event is: `parts` in the order they were entered, each with the units on its own axis and their
 -- exact cost, by the legs that told it, and each under its name as well; `units` in all, `booked` money; of
 -- this projection what was `taken` by source, `paid` in money, and `laid` by way; `last` is the way that cost
--- money last, `view` the last view of it (reach.lua).
+-- money last, `view` the last view of it (view.lua).
 
 local function new_state(units, booked)
   return {parts = {}, units = units, booked = booked, taken = {}, paid = 0, laid = {}, last = nil, view = nil}

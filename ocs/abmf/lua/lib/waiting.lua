@@ -32,3 +32,11 @@ local function others(account, open, session_id, own, marks)
   end
   return found
 end
+
+-- Whom a request wakes: money that came back is for those who wait; where it ends here, others may hold more
+-- than they use. `before` is what was free, false where nobody waits.
+local function woken(account, open, session_id, status, sources, before, is_short)
+  local is_more = before and is_any_above(free_of(account, sources), before)
+  local marks = (is_more and 'w' or '') .. (is_short and 'h' or '')
+  return others(account, open, session_id, status == 'charged' and 1 or 0, marks)
+end
