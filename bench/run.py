@@ -9,24 +9,19 @@ with --json, pictures with --svg. The exit code is 1 when the audit found a diff
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
-import uvloop
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this folder is not installed
 
-from bench.served import served
+from bench.served import exit_code, served
 from bench.targets import measure_targets
-from ocs.load.command import BadLoad, chosen, save, shape_of
-from ocs.load.drive import LoadFailed, Open
-from ocs.load.people import PeopleRefused
-from ocs.load.place import PlaceFailed
+from ocs.load.command import chosen, save, shape_of
+from ocs.load.drive import Open
 from ocs.load.run import run_load
 from ocs.load.show import show
-from ocs.load.wire import PeerRefused
 
 
 async def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -75,17 +70,5 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Failures are a sentence."""
-    console = Console()
-    try:
-        return uvloop.run(run(parsed(), console))
-    except (BadLoad, LoadFailed, PeopleRefused, PeerRefused, PlaceFailed) as failed:
-        Console(stderr=True).print(f"[bold red]no result[/] {failed}", highlight=False)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(run(parsed(), Console())))

@@ -7,7 +7,6 @@ bound is broken, and what is between is halved until it is known within --precis
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,17 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this folder is not installed
 
-from bench.served import served
+from bench.served import exit_code, served
 from ocs.load import draw
-from ocs.load.command import BadLoad, chosen
-from ocs.load.drive import Closed, LoadFailed, Open, Overloaded
-from ocs.load.people import PeopleRefused
-from ocs.load.place import PlaceFailed
+from ocs.load.command import chosen
+from ocs.load.drive import Closed, Open, Overloaded
 from ocs.load.result import Result
 from ocs.load.run import run_load
 from ocs.load.show import show
@@ -183,17 +179,5 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
-    """Failures are a sentence."""
-    console = Console()
-    try:
-        return uvloop.run(saturate(parsed(), console))
-    except (BadLoad, LoadFailed, PeopleRefused, PlaceFailed) as failed:
-        Console(stderr=True).print(f"[bold red]no result[/] {failed}", highlight=False)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(saturate(parsed(), Console())))

@@ -15,7 +15,7 @@ from diameter.message import Message
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # this folder is not installed
 
-from bench.micro.measure import Figure, count, of, parser, result, show, timed
+from bench.micro.measure import Figure, count, of, result, tell, timed
 from bench.micro.scene import (
     DATA,
     HOST,
@@ -90,12 +90,5 @@ def rewrite(octets: bytes) -> Callable[[], object]:
     return lambda: read.as_bytes()
 
 
-def main() -> None:
-    """Command line."""
-    given = parser(__doc__, 2000).parse_args()
-    for each in results(given.rounds, given.repeats):
-        show(each, given.json)
-
-
 if __name__ == "__main__":
-    main()
+    tell(__doc__, results)

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # this folder is not install
 
 from dataclasses import replace
 
-from bench.micro.measure import Figure, of, parser, result, show, timed
+from bench.micro.measure import Figure, of, result, tell, timed
 from bench.micro.phases import TOGETHER, opening, plans, together
 from bench.micro.scene import DATA, PARTITIONS, TEN, Worker, message, subscriber
 from bench.micro.stores import Store, binaries, counts, running
@@ -116,12 +116,5 @@ async def measure(rounds: int, repeats: int) -> dict[str, list[Figure]]:
     return found
 
 
-def main() -> None:
-    """Command line."""
-    given = parser(__doc__, 2000).parse_args()
-    for each in results(given.rounds, given.repeats):
-        show(each, given.json)
-
-
 if __name__ == "__main__":
-    main()
+    tell(__doc__, results)

@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -132,6 +132,13 @@ def parser(about: str | None, rounds: int) -> argparse.ArgumentParser:
     made.add_argument("--repeats", type=int, default=5)
     made.add_argument("--json", action="store_true", help="one line for programs")
     return made
+
+
+def tell(about: str | None, results: Callable[[int, int], Iterable[Mapping[str, Any]]]) -> None:
+    """The whole command line of a script that takes nothing besides."""
+    given = parser(about, 2000).parse_args()
+    for each in results(given.rounds, given.repeats):
+        show(each, given.json)
 
 
 def show(made: Mapping[str, Any], is_json: bool) -> None:

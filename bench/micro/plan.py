@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # this folder is not installed
 
-from bench.micro.measure import Figure, calls, count, of, parser, result, show
+from bench.micro.measure import Figure, calls, count, of, result, tell
 from bench.micro.scene import (
     DATA,
     SMS,
@@ -94,12 +94,5 @@ class Halves:
         return there, back
 
 
-def main() -> None:
-    """Command line."""
-    given = parser(__doc__, 2000).parse_args()
-    for each in results(given.rounds, given.repeats):
-        show(each, given.json)
-
-
 if __name__ == "__main__":
-    main()
+    tell(__doc__, results)
