@@ -182,7 +182,7 @@ async def run_worker(config: Config, index: int) -> int:
 
 def leave_alone() -> None:
     """Nothing that was loaded goes before the worker does: the garbage collector need not walk over it,
-    which takes tens of milliseconds in the middle of somebody's request (docs/performance.md)."""
+    which takes tens of milliseconds in the middle of somebody's request (docs/performance.md, 7)."""
     gc.collect()
     gc.freeze()
 
